@@ -1,0 +1,1 @@
+"""What a heartbeat passes through, from the practice's door to the provider's tickets."""

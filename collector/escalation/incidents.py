@@ -1,0 +1,94 @@
+"""Findings against the incidents that last: which open, which change, which are over."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid5
+
+from collector.escalation.policies import DEFAULT
+from collector.model.finding import Finding
+from collector.model.incident import Incident, IncidentChange, IncidentState
+from collector.model.policy import Policy
+from collector.model.subject import Subject
+
+_Key = tuple[str, Subject]
+
+
+@dataclass(frozen=True)
+class Change:
+    """An incident as it is after what happened to it."""
+
+    incident: Incident
+    what: IncidentChange
+    said: str
+
+
+def reconcile(
+    lasting: Iterable[Incident], findings: Iterable[Finding], policy: Policy, now: datetime
+) -> tuple[tuple[Incident, ...], tuple[Change, ...]]:
+    """One lasting incident for each (rule, subject) found; those found no longer are resolved.
+
+    Returns every incident touched or still lasting, and what changed.
+    """
+    found = {(finding.rule, finding.subject): finding for finding in findings}
+    known = {(incident.rule, incident.subject): incident for incident in lasting}
+    incidents: list[Incident] = []
+    changes: list[Change] = []
+    for key, finding in found.items():
+        change = _opened(finding, policy, now) if key not in known else _worsened(known[key], finding)
+        changes.extend([change] if change else [])
+        incidents.append(change.incident if change else _refreshed(known[key], finding))
+    for key, incident in known.items():
+        if key not in found:
+            change = _resolved(incident, policy, now)
+            changes.append(change)
+            incidents.append(change.incident)
+    return tuple(incidents), tuple(changes)
+
+
+def _opened(finding: Finding, policy: Policy, now: datetime) -> Change:
+    identity = f"{finding.rule}|{finding.subject}|{now.isoformat()}"
+    incident = Incident(
+        incident_id=uuid5(policy.practice_id, identity),
+        rule=finding.rule,
+        subject=finding.subject,
+        root=finding.root,
+        severity=finding.severity,
+        reason=finding.reason,
+        facts=finding.facts,
+        state=IncidentState.OPEN,
+        since=finding.since,
+        opened_at=now,
+        policy_version=policy.version,
+        escalation=DEFAULT,
+    )
+    return Change(incident, IncidentChange.OPENED, finding.reason)
+
+
+def _worsened(incident: Incident, finding: Finding) -> Change | None:
+    """A change of severity is news; the root stays what it was when the incident opened."""
+    if finding.severity is incident.severity:
+        return None
+    worse = _refreshed(incident, finding).model_copy(update={"severity": finding.severity})
+    return Change(worse, IncidentChange.SEVERITY, finding.severity.value)
+
+
+def _refreshed(incident: Incident, finding: Finding) -> Incident:
+    return incident.model_copy(update={"reason": finding.reason, "facts": finding.facts})
+
+
+def _resolved(incident: Incident, policy: Policy, now: datetime) -> Change:
+    resolution = _retirement(incident, policy) or "recovered"
+    update = {"state": IncidentState.RESOLVED, "resolved_at": now, "resolution": resolution}
+    return Change(incident.model_copy(update=update), IncidentChange.RESOLVED, resolution)
+
+
+def _retirement(incident: Incident, policy: Policy) -> str | None:
+    because = policy.retirement(incident.subject) or policy.retirement(_endpoint_of(incident.subject))
+    return f"retired: {because}" if because else None
+
+
+def _endpoint_of(subject: Subject) -> Subject:
+    """The endpoint that a job belongs to; a job goes with it."""
+    kind, _, rest = subject.partition(":")
+    return Subject(f"endpoint:{rest.partition(':')[0]}") if kind == "job" else subject

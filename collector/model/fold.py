@@ -1,0 +1,157 @@
+"""How a report changes what is known. Late and repeated reports enter and never turn the present back."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from collector.model.heartbeat import Alert, AlertStatus, Backup, Endpoint, RestoreTest, RunStatus
+from collector.model.report import Report
+from collector.model.snapshot import AlertState, EndpointState, JobState, PatchState, ProtectionState, Run, Snapshot
+from collector.model.subject import Subject, job_subject
+
+# A closed alert is remembered for as long as a late report about it can still arrive.
+ALERT_MEMORY = timedelta(days=35)
+
+
+def fold(snapshot: Snapshot, report: Report) -> Snapshot:
+    """The snapshot after one report; the fold number counts reports in the order they were folded."""
+    endpoints = dict(snapshot.endpoints)
+    state = _endpoint(endpoints.get(report.endpoint_id), report)
+    if state is not None:
+        endpoints[report.endpoint_id] = state
+    jobs = _jobs(snapshot.jobs, report)
+    return snapshot.model_copy(update={"fold_no": snapshot.fold_no + 1, "endpoints": endpoints, "jobs": jobs})
+
+
+def _endpoint(known: EndpointState | None, report: Report) -> EndpointState | None:
+    if known is None:
+        # Intake sends the identity with the first report it sees; another collector may be ahead of it.
+        known = _first_seen(report, report.endpoint) if report.endpoint else None
+    if known is None:
+        return None
+    update: dict[str, object] = {
+        "last_report_at": max(known.last_report_at, report.received_at),
+        "alerts": _alerts(known.alerts, report),
+    }
+    if report.as_of >= known.as_of:
+        update |= {"as_of": report.as_of, "skew_s": round(report.skew.total_seconds())}
+        update |= _identity(report.endpoint)
+    update |= _scans(known, report)
+    return known.model_copy(update=update)
+
+
+def _first_seen(report: Report, endpoint: Endpoint) -> EndpointState:
+    return EndpointState(
+        endpoint_id=report.endpoint_id,
+        name=endpoint.name,
+        role=endpoint.role,
+        os=endpoint.os,
+        agent=endpoint.agent,
+        as_of=report.as_of,
+        first_seen_at=report.received_at,
+        last_report_at=report.received_at,
+    )
+
+
+def _identity(endpoint: Endpoint | None) -> dict[str, object]:
+    return endpoint.model_dump(exclude={"id"}) if endpoint else {}
+
+
+def _scans(known: EndpointState, report: Report) -> dict[str, object]:
+    """The newest patch and protection sections, each judged by its own age."""
+    update: dict[str, object] = {}
+    patches, protection = report.sections.patches, report.sections.protection
+    if patches is not None and _newer(known.patches, report.as_of):
+        update["patches"] = PatchState(as_of=report.as_of, patches=patches)
+    if protection is not None and _newer(known.protection, report.as_of):
+        update["protection"] = ProtectionState(as_of=report.as_of, products=protection)
+    return update
+
+
+def _newer(known: PatchState | ProtectionState | AlertState | None, as_of: datetime) -> bool:
+    return known is None or as_of >= known.as_of
+
+
+def _alerts(known: Mapping[str, AlertState], report: Report) -> Mapping[str, AlertState]:
+    if not report.sections.alerts:
+        return known
+    alerts = dict(known)
+    for alert in report.sections.alerts:
+        if _newer(alerts.get(alert.id), report.as_of):
+            alerts[alert.id] = AlertState(as_of=report.as_of, alert=alert)
+    return {key: state for key, state in alerts.items() if _remembered(state.alert, state.as_of, report.as_of)}
+
+
+def _remembered(alert: Alert, as_of: datetime, now: datetime) -> bool:
+    return alert.status is AlertStatus.OPEN or now - as_of <= ALERT_MEMORY
+
+
+def _jobs(known: Mapping[Subject, JobState], report: Report) -> Mapping[Subject, JobState]:
+    jobs = dict(known)
+    for backup in report.sections.backups or ():
+        subject = job_subject(report.endpoint_id, backup.job)
+        job = jobs.get(subject) or _first_run(report, backup)
+        jobs[subject] = _with_run(job, report, backup)
+    for test in report.sections.restore_tests or ():
+        subject = job_subject(report.endpoint_id, test.job)
+        if subject in jobs:
+            jobs[subject] = _with_restore_test(jobs[subject], report, test)
+    return jobs
+
+
+def _first_run(report: Report, backup: Backup) -> JobState:
+    endpoint_id: UUID = report.endpoint_id
+    return JobState(
+        endpoint_id=endpoint_id,
+        job=backup.job,
+        tool=backup.tool,
+        as_of=report.as_of,
+        first_seen_at=report.received_at,
+    )
+
+
+def _with_run(job: JobState, report: Report, backup: Backup) -> JobState:
+    """A run enters if it is newer than the one known, whatever order the reports came in."""
+    if report.as_of >= job.as_of:
+        job = job.with_backup(as_of=report.as_of, backup=backup)
+    if backup.status is RunStatus.RUNNING:
+        return _with_start(job, report, backup)
+    run = _run(report, backup)
+    update: dict[str, object] = {}
+    if job.last_run is None or run.finished_at >= job.last_run.finished_at:
+        update["last_run"] = run
+    if run.good and (job.last_good is None or run.finished_at >= job.last_good.finished_at):
+        update["last_good"] = run
+    if job.running_since is not None and job.running_since <= run.finished_at:
+        update["running_since"] = None
+    return job.model_copy(update=update)
+
+
+def _with_start(job: JobState, report: Report, backup: Backup) -> JobState:
+    started_at = report.ours(backup.started_at or report.sent_at)
+    over = job.last_run is not None and job.last_run.finished_at >= started_at
+    return job if over else job.model_copy(update={"running_since": started_at})
+
+
+def _run(report: Report, backup: Backup) -> Run:
+    if backup.finished_at is None:
+        raise ValueError("a run without an end is not finished")
+    return Run(
+        run_id=backup.run_id,
+        status=backup.status,
+        started_at=report.ours(backup.started_at) if backup.started_at else None,
+        finished_at=report.ours(backup.finished_at),
+        bytes_total=backup.bytes_total,
+        bytes_added=backup.bytes_added,
+        files_total=backup.files_total,
+        files_changed=backup.files_changed,
+        message=backup.message,
+    )
+
+
+def _with_restore_test(job: JobState, report: Report, test: RestoreTest) -> JobState:
+    ours = test.model_copy(update={"tested_at": report.ours(test.tested_at)})
+    known = job.restore_tests.get(test.level)
+    if known is not None and known.tested_at > ours.tested_at:
+        return job
+    return job.model_copy(update={"restore_tests": {**job.restore_tests, test.level: ours}})

@@ -1,0 +1,123 @@
+"""A finding that lasts, the ticket it belongs to, and the messages that tickets send."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from collector.model.finding import Severity
+from collector.model.subject import Subject
+from collector.model.value import Value
+
+
+class Step(Value):
+    """One step of an escalation policy: what is done how long after the incident opened."""
+
+    after: timedelta
+    action: Literal["ticket"]
+
+
+class EscalationPolicy(Value):
+    """Copied onto the incident when it opens, so that a later edit cannot rewrite its history."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Incident(Value):
+    """`since` is when it fell due, `opened_at` when we found it so; the distance is our own delay."""
+
+    incident_id: UUID
+    rule: str
+    subject: Subject
+    root: Subject
+    severity: Severity
+    reason: str
+    facts: Mapping[str, str]
+    state: IncidentState
+    since: datetime
+    opened_at: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    resolved_at: datetime | None = None
+    resolution: str | None = None
+    policy_version: int
+    escalation: EscalationPolicy
+    steps_done: int = 0
+    ticket_id: UUID | None = None
+
+    @property
+    def lasts(self) -> bool:
+        return self.state is not IncidentState.RESOLVED
+
+
+class TicketState(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class Ticket(Value):
+    """Keyed by practice and root subject; `sequence` counts the messages it has sent."""
+
+    ticket_id: UUID
+    root: Subject
+    state: TicketState
+    severity: Severity
+    title: str
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    sequence: int = 0
+
+
+class TicketEvent(StrEnum):
+    OPENED = "ticket.opened"
+    APPENDED = "ticket.appended"
+    RESOLVED = "ticket.resolved"
+    REOPENED = "ticket.reopened"
+
+
+class IncidentChange(StrEnum):
+    """What happened to an incident, as its history and the ticket's messages say it."""
+
+    OPENED = "opened"
+    SEVERITY = "severity"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class IncidentLine(Value):
+    """An incident as a ticket message tells it."""
+
+    incident_id: UUID
+    rule: str
+    subject: Subject
+    severity: Severity
+    reason: str
+    state: IncidentState
+    since: datetime
+    opened_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+    facts: Mapping[str, str]
+
+
+class TicketMessage(Value):
+    """What a ticket system is told: one event of one ticket, in its strict order."""
+
+    event: TicketEvent
+    ticket_id: UUID
+    sequence: int
+    at: datetime
+    practice_id: UUID
+    practice: str
+    root: Subject
+    severity: Severity
+    title: str
+    incidents: tuple[IncidentLine, ...]

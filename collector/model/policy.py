@@ -1,0 +1,98 @@
+"""The configuration in force for one practice; versioned, so that a finding can name what made it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, Field, model_validator
+
+from collector.model.heartbeat import JobName
+from collector.model.subject import Subject, job_subject
+from collector.model.value import Label, Value
+
+# Long enough for a slow run, short enough that a practice hears of it before it opens.
+DEFAULT_GRACE = timedelta(hours=1)
+_LONGEST = timedelta(days=400)
+
+
+def _known_zone(zone: str) -> str:
+    if zone not in available_timezones():
+        raise ValueError(f"unknown time zone {zone!r}; write it as in 'Europe/Paris'")
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Period = Annotated[timedelta, Field(ge=timedelta(seconds=1), le=_LONGEST)]
+
+
+class Every(Value):
+    """A run at least once in each period, counted from the end of the last one."""
+
+    kind: Literal["every"] = "every"
+    period: Period
+
+    def due_after(self, anchor: datetime) -> datetime:
+        return anchor + self.period
+
+
+class Cron(Value):
+    """Runs at the times of a cron expression, read in the job's own zone."""
+
+    kind: Literal["cron"] = "cron"
+    expression: str
+    zone: Zone
+
+    @model_validator(mode="after")
+    def _has_a_next_time(self) -> Self:
+        try:
+            next(CronSim(self.expression, datetime(2026, 1, 1)))  # noqa: DTZ001 - only whether it ever fires
+        except CronSimError as error:
+            raise ValueError(f"cron expression {self.expression!r}: {error}") from error
+        except StopIteration:
+            raise ValueError(f"cron expression {self.expression!r} never fires") from None
+        return self
+
+    def due_after(self, anchor: datetime) -> datetime:
+        """The next time strictly after `anchor`, found in the zone and only then taken to UTC (safe at DST)."""
+        local = anchor.astimezone(ZoneInfo(self.zone))
+        return next(CronSim(self.expression, local)).astimezone(anchor.tzinfo)
+
+
+Schedule = Annotated[Every | Cron, Field(discriminator="kind")]
+
+
+class JobPolicy(Value):
+    """When a job must run. Without an endpoint it holds for every job of that name in the practice."""
+
+    endpoint_id: UUID | None
+    job: JobName
+    schedule: Schedule
+    grace: Annotated[timedelta, Field(ge=timedelta(0), le=_LONGEST)] = DEFAULT_GRACE
+    rpo: Period | None = None
+    since: datetime
+
+    @property
+    def subject(self) -> Subject:
+        return job_subject(self.endpoint_id, self.job)
+
+
+class Policy(Value):
+    practice_id: UUID
+    version: int = 0
+    practice: Label
+    zone: Zone = "Europe/Paris"
+    jobs: Mapping[Subject, JobPolicy] = {}
+    retired: Mapping[Subject, str] = {}
+    retired_because: str | None = None
+
+    def for_job(self, endpoint_id: UUID | None, job: str) -> JobPolicy | None:
+        """The endpoint's own schedule of this job, else the practice-wide one."""
+        own = self.jobs.get(job_subject(endpoint_id, job))
+        return own or self.jobs.get(job_subject(None, job))
+
+    def retirement(self, subject: Subject) -> str | None:
+        """Why a subject is no longer watched, if it is not."""
+        return self.retired_because or self.retired.get(subject)

@@ -1,0 +1,133 @@
+"""Everything known about one practice at one instant: the input of the rules."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Self
+from uuid import UUID
+
+from collector.model.heartbeat import (
+    Alert,
+    Backup,
+    Copy,
+    Patches,
+    Protection,
+    RestoreLevel,
+    RestorePoints,
+    RestoreTest,
+    Role,
+    RunStatus,
+)
+from collector.model.subject import Subject, job_subject
+from collector.model.value import Value
+
+
+class Sighting(Value):
+    """The last heartbeat row of an endpoint: its sign of life."""
+
+    received_at: datetime
+    interval_s: int
+    queued: int
+
+
+class Gap(Value):
+    """A span in which no collector of ours could commit."""
+
+    start: datetime
+    end: datetime
+
+
+class PatchState(Value):
+    as_of: datetime
+    patches: Patches
+
+
+class ProtectionState(Value):
+    as_of: datetime
+    products: tuple[Protection, ...]
+
+
+class AlertState(Value):
+    as_of: datetime
+    alert: Alert
+
+
+class EndpointState(Value):
+    endpoint_id: UUID
+    name: str
+    role: Role
+    os: str | None
+    agent: str | None
+    as_of: datetime
+    first_seen_at: datetime
+    last_report_at: datetime
+    skew_s: int = 0
+    patches: PatchState | None = None
+    protection: ProtectionState | None = None
+    alerts: Mapping[str, AlertState] = {}
+    sighting: Sighting | None = None
+
+
+class Run(Value):
+    """One execution of a job, its times by our clock."""
+
+    run_id: str | None
+    status: RunStatus
+    started_at: datetime | None
+    finished_at: datetime
+    bytes_total: int | None = None
+    bytes_added: int | None = None
+    files_total: int | None = None
+    files_changed: int | None = None
+    message: str | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether there is something to restore; a run with warnings has written its copy."""
+        return self.status in (RunStatus.SUCCESS, RunStatus.WARNING)
+
+
+class JobState(Value):
+    endpoint_id: UUID | None
+    job: str
+    tool: str
+    as_of: datetime
+    first_seen_at: datetime
+    last_run: Run | None = None
+    last_good: Run | None = None
+    running_since: datetime | None = None
+    copies: tuple[Copy, ...] = ()
+    restore_points: RestorePoints | None = None
+    restore_tests: Mapping[RestoreLevel, RestoreTest] = {}
+
+    @property
+    def subject(self) -> Subject:
+        return job_subject(self.endpoint_id, self.job)
+
+    def with_backup(self, *, as_of: datetime, backup: Backup) -> Self:
+        """The facts of a newer report: which tool, which copies, which restore points."""
+        facts = {"tool": backup.tool, "copies": backup.copies, "restore_points": backup.restore_points}
+        return self.model_copy(update={**facts, "as_of": as_of})
+
+
+class Snapshot(Value):
+    practice_id: UUID
+    fold_no: int = 0
+    endpoints: Mapping[UUID, EndpointState] = {}
+    jobs: Mapping[Subject, JobState] = {}
+    gaps: tuple[Gap, ...] = ()
+
+    def observed(self, sightings: Mapping[UUID, Sighting], gaps: tuple[Gap, ...]) -> Self:
+        """What only the series know laid over what was folded; never stored."""
+        endpoints = {
+            endpoint_id: state.model_copy(update={"sighting": sightings.get(endpoint_id)})
+            for endpoint_id, state in self.endpoints.items()
+        }
+        return self.model_copy(update={"endpoints": endpoints, "gaps": gaps})
+
+
+def extended(start: datetime, deadline: datetime, gaps: tuple[Gap, ...]) -> datetime:
+    """A deadline moved by our own outages that fall between `start` and it."""
+    for gap in sorted(gaps, key=lambda gap: gap.start):
+        if gap.start < deadline and gap.end > start:
+            deadline += max(gap.end - max(gap.start, start), timedelta(0))
+    return deadline

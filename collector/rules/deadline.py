@@ -1,0 +1,29 @@
+"""When a job's next run is due, by the semantics that users of Healthchecks know."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.model.policy import JobPolicy
+from collector.model.snapshot import Gap, JobState, extended
+
+
+@dataclass(frozen=True)
+class Deadline:
+    due_at: datetime
+    missed_at: datetime
+
+
+def deadline(job: JobPolicy, state: JobState | None, gaps: tuple[Gap, ...]) -> Deadline:
+    """The next slot after the last run that ended, and the end of its grace.
+
+    1. The slot counts from the end of the last run, whatever its outcome; without one, from when the
+       schedule was set, so that a job that never reports is missed like any other.
+    2. A start moves nothing: a late start does not extend the deadline.
+    3. A run that started early is held to the same grace from its start: grace is also the longest run.
+    4. Our own outages within the grace move its end.
+    """
+    last_run = state.last_run if state else None
+    due_at = job.schedule.due_after(last_run.finished_at if last_run else job.since)
+    if state and state.running_since:
+        due_at = min(due_at, max(state.running_since, job.since))
+    return Deadline(due_at, extended(due_at, due_at + job.grace, gaps))

@@ -1,0 +1,69 @@
+"""What the backup rules share: which jobs are watched, by which schedule, and what a ticket about one hangs on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from collector.model.policy import JobPolicy, Policy
+from collector.model.snapshot import JobState, Snapshot
+from collector.model.subject import Subject, endpoint_subject, job_subject
+from collector.rules.liveness import overdue_at
+
+
+@dataclass(frozen=True)
+class WatchedJob:
+    """A job as it should run and as it is known; either may be missing."""
+
+    endpoint_id: UUID | None
+    job: str
+    policy: JobPolicy | None
+    state: JobState | None
+
+    @property
+    def subject(self) -> Subject:
+        return job_subject(self.endpoint_id, self.job)
+
+
+def watched_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
+    """Every job reported or scheduled, less what is retired itself or with its endpoint."""
+    for job in _all_jobs(snapshot, policy):
+        retired = policy.retirement(job.subject)
+        if job.endpoint_id is not None:
+            retired = retired or policy.retirement(endpoint_subject(job.endpoint_id))
+        if not retired:
+            yield job
+
+
+def _all_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
+    for state in snapshot.jobs.values():
+        yield WatchedJob(state.endpoint_id, state.job, policy.for_job(state.endpoint_id, state.job), state)
+    reported_names = {state.job for state in snapshot.jobs.values()}
+    for scheduled in policy.jobs.values():
+        known = scheduled.job in reported_names if scheduled.endpoint_id is None else scheduled.subject in snapshot.jobs
+        if not known:
+            yield WatchedJob(scheduled.endpoint_id, scheduled.job, scheduled, None)
+
+
+@dataclass(frozen=True)
+class Root:
+    """What a finding about a job hangs on, and when that could change."""
+
+    subject: Subject
+    next_due: datetime | None
+
+
+def root_of(job: WatchedJob, snapshot: Snapshot, now: datetime) -> Root:
+    """The endpoint once its heartbeat is overdue (a dead server's late jobs are one problem), else the job."""
+    endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
+    if endpoint is None:
+        return Root(job.subject, None)
+    overdue = overdue_at(endpoint, snapshot.gaps)
+    if overdue <= now:
+        return Root(endpoint_subject(endpoint.endpoint_id), None)
+    return Root(job.subject, overdue)
+
+
+def endpoint_name(job: WatchedJob, snapshot: Snapshot) -> dict[str, str]:
+    endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
+    return {"endpoint": endpoint.name} if endpoint else {}

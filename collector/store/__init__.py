@@ -1,0 +1,1 @@
+"""The only room that knows SQL: one file a subject, typed functions over asyncpg."""

@@ -1,0 +1,98 @@
+"""Pools of connections, each bound to the database role of its process."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
+
+# jsonb columns arrive as text on purpose: pydantic reads text faster than Python objects.
+
+COMMAND_TIMEOUT_S = 10.0
+FLEET = "fleet"
+
+
+class Role(StrEnum):
+    """What a process may do in the database; its login must be a member."""
+
+    INTAKE = "vigie_intake"
+    WORKER = "vigie_worker"
+    API = "vigie_api"
+
+
+class StoreAwayError(Exception):
+    """The database cannot be reached or is not ready; the same call may go through later."""
+
+
+# What asyncpg and the operating system raise when a server is away, starting, stopping or full.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+async def connect_pool(url: str, role: Role, size: int) -> Pool:
+    """A pool that acts as `role`. Its statements time out, so that a stuck server is an error and not a wait."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        command_timeout=COMMAND_TIMEOUT_S,
+        timeout=COMMAND_TIMEOUT_S,
+        server_settings=_settings(role),
+    )
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection as the owner, for the command line."""
+    try:
+        return await asyncpg.connect(
+            url, timeout=COMMAND_TIMEOUT_S, server_settings={"search_path": "vigie, public"}
+        )
+    except AWAY as error:
+        raise StoreAwayError(f"the database does not answer: {error or type(error).__name__}") from error
+
+
+def _settings(role: Role) -> dict[str, str]:
+    return {
+        "application_name": role.value,
+        "role": role.value,
+        "search_path": "vigie, public",
+        "timezone": "UTC",
+        "jit": "off",
+    }
+
+
+_SET_SCOPE = "SELECT set_config('vigie.scope', $1, true)"
+
+
+async def set_scope(conn: Connection, scope: str) -> None:
+    """What row security lets this transaction read: `FLEET`, or one practice's id."""
+    await conn.execute(_SET_SCOPE, scope)
+
+
+_LOCK_PRACTICE = "SELECT pg_advisory_xact_lock(hashtextextended('vigie:' || $1, 0))"
+_TRY_LOCK_PRACTICE = "SELECT pg_try_advisory_xact_lock(hashtextextended('vigie:' || $1, 0))"
+
+
+async def lock_practice(conn: Connection, practice_id: object) -> None:
+    """Until the transaction ends, nobody else judges this practice or touches its incidents. Intake never asks."""
+    await conn.execute(_LOCK_PRACTICE, str(practice_id))
+
+
+async def try_lock_practice(conn: Connection, practice_id: object) -> bool:
+    """The same without waiting; false when somebody else holds it."""
+    return bool(await conn.fetchval(_TRY_LOCK_PRACTICE, str(practice_id)))

@@ -1,0 +1,91 @@
+-- What is wrong and lasts, the ticket it belongs to, and what is still to be sent about it.
+
+-- Keyed by practice and root subject: at most one open ticket for one problem.
+CREATE TABLE vigie.ticket (
+    practice_id uuid NOT NULL REFERENCES vigie.practice,
+    ticket_id   uuid NOT NULL,
+    root        text NOT NULL,
+    state       text NOT NULL CHECK (state IN ('open', 'resolved')),
+    severity    text NOT NULL,
+    title       text NOT NULL,
+    opened_at   timestamptz NOT NULL,
+    resolved_at timestamptz,
+    sequence    integer NOT NULL,
+    PRIMARY KEY (practice_id, ticket_id)
+);
+CREATE UNIQUE INDEX ticket_open_root ON vigie.ticket (practice_id, root) WHERE state = 'open';
+CREATE INDEX ticket_newest ON vigie.ticket (opened_at DESC);
+CALL vigie.guard('vigie.ticket');
+GRANT SELECT, INSERT, UPDATE ON vigie.ticket TO vigie_worker;
+GRANT SELECT ON vigie.ticket TO vigie_reader;
+
+CREATE TABLE vigie.incident (
+    practice_id     uuid NOT NULL REFERENCES vigie.practice,
+    incident_id     uuid NOT NULL UNIQUE,
+    rule            text NOT NULL,
+    subject         text NOT NULL,
+    root            text NOT NULL,
+    severity        text NOT NULL,
+    reason          text NOT NULL,
+    facts           jsonb NOT NULL,
+    state           text NOT NULL CHECK (state IN ('open', 'acknowledged', 'resolved')),
+    since           timestamptz NOT NULL,
+    opened_at       timestamptz NOT NULL,
+    acknowledged_at timestamptz,
+    acknowledged_by text,
+    resolved_at     timestamptz,
+    resolution      text,
+    policy_version  bigint NOT NULL,
+    escalation      jsonb NOT NULL,
+    steps_done      integer NOT NULL,
+    ticket_id       uuid,
+    PRIMARY KEY (practice_id, incident_id),
+    FOREIGN KEY (practice_id, ticket_id) REFERENCES vigie.ticket
+);
+CREATE UNIQUE INDEX incident_lasting ON vigie.incident (practice_id, rule, subject) WHERE state <> 'resolved';
+CREATE INDEX incident_newest ON vigie.incident (opened_at DESC);
+CREATE INDEX incident_of_ticket ON vigie.incident (practice_id, ticket_id);
+CALL vigie.guard('vigie.incident');
+GRANT SELECT, INSERT, UPDATE ON vigie.incident TO vigie_worker;
+GRANT SELECT, UPDATE (state, acknowledged_at, acknowledged_by) ON vigie.incident TO vigie_api;
+GRANT SELECT ON vigie.incident TO vigie_reader;
+
+-- What happened to an incident, in order.
+CREATE TABLE vigie.incident_event (
+    practice_id uuid NOT NULL,
+    incident_id uuid NOT NULL,
+    event_id    bigint GENERATED ALWAYS AS IDENTITY,
+    at          timestamptz NOT NULL,
+    what        text NOT NULL,
+    said        text NOT NULL,
+    actor       text NOT NULL,
+    PRIMARY KEY (practice_id, incident_id, event_id),
+    FOREIGN KEY (practice_id, incident_id) REFERENCES vigie.incident
+);
+CALL vigie.guard('vigie.incident_event');
+GRANT SELECT, INSERT ON vigie.incident_event TO vigie_worker;
+GRANT INSERT ON vigie.incident_event TO vigie_api;
+GRANT SELECT ON vigie.incident_event TO vigie_reader;
+
+-- Written in the transaction that decided it. `outbox_id` is the idempotency key that a receiver sees.
+CREATE TABLE vigie.outbox (
+    practice_id   uuid NOT NULL REFERENCES vigie.practice,
+    outbox_id     uuid NOT NULL DEFAULT gen_random_uuid(),
+    channel       text NOT NULL,
+    ticket_id     uuid NOT NULL,
+    sequence      integer NOT NULL,
+    payload       jsonb NOT NULL,
+    created_at    timestamptz NOT NULL,
+    not_before    timestamptz NOT NULL,
+    attempts      integer NOT NULL DEFAULT 0,
+    claimed_until timestamptz,
+    sent_at       timestamptz,
+    last_error    text,
+    PRIMARY KEY (practice_id, outbox_id),
+    UNIQUE (practice_id, ticket_id, channel, sequence),
+    FOREIGN KEY (practice_id, ticket_id) REFERENCES vigie.ticket
+);
+CREATE INDEX outbox_unsent ON vigie.outbox (not_before) WHERE sent_at IS NULL;
+CALL vigie.guard('vigie.outbox');
+GRANT SELECT, INSERT, UPDATE ON vigie.outbox TO vigie_worker;
+GRANT SELECT ON vigie.outbox TO vigie_reader;

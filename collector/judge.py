@@ -20,7 +20,7 @@ from collector.rules.registry import evaluate
 
 @dataclass(frozen=True)
 class Record:
-    """What the house holds about one practice before it is judged."""
+    """What the house holds about one practice when it is judged, all reports folded."""
 
     snapshot: Snapshot
     policy: Policy
@@ -30,9 +30,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is so after judging; `snapshot` is the folded one, `seen` the one that the rules saw."""
+    """What is so after judging; `seen` is the snapshot as the rules saw it."""
 
-    snapshot: Snapshot
     seen: Snapshot
     evaluation: Evaluation
     incidents: tuple[Incident, ...]
@@ -48,19 +47,16 @@ def learn(snapshot: Snapshot, reports: tuple[Report, ...]) -> Snapshot:
     return snapshot
 
 
-def judge(
-    record: Record, snapshot: Snapshot, sightings: Mapping[UUID, Sighting], gaps: tuple[Gap, ...], now: datetime
-) -> Verdict:
+def judge(record: Record, sightings: Mapping[UUID, Sighting], gaps: tuple[Gap, ...], now: datetime) -> Verdict:
     """Evaluate what is known now, and take every incident as far as its escalation policy says."""
     policy = record.policy
-    seen = snapshot.observed(sightings, gaps)
+    seen = record.snapshot.observed(sightings, gaps)
     evaluation = evaluate(seen, policy, now)
     reconciled, changes = reconcile(record.incidents, evaluation.findings, policy, now)
     decisions = {one.incident_id: decide(one, one.escalation, now) for one in reconciled}
     wanting = frozenset(one.incident_id for one in reconciled if _wants_ticket(one, decisions[one.incident_id]))
     gathered = gather(reconciled, wanting, changes, record.tickets, policy, now)
     return Verdict(
-        snapshot=snapshot,
         seen=seen,
         evaluation=evaluation,
         incidents=tuple(_stepped(one, decisions[one.incident_id]) for one in gathered.incidents),

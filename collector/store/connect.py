@@ -59,9 +59,7 @@ async def connect_pool(url: str, role: Role, size: int) -> Pool:
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection as the owner, for the command line."""
     try:
-        return await asyncpg.connect(
-            url, timeout=COMMAND_TIMEOUT_S, server_settings={"search_path": "vigie, public"}
-        )
+        return await asyncpg.connect(url, timeout=COMMAND_TIMEOUT_S, server_settings={"search_path": "vigie, public"})
     except AWAY as error:
         raise StoreAwayError(f"the database does not answer: {error or type(error).__name__}") from error
 

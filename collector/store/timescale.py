@@ -31,7 +31,8 @@ SERIES = (
 _OFFERED = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
 _INSTALLED = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
 _MAKE_HYPERTABLE = """
-    SELECT public.create_hypertable($1::text::regclass, public.by_range($2::text::name, partition_interval => $3::interval),
+    SELECT public.create_hypertable($1::text::regclass,
+        public.by_range($2::text::name, partition_interval => $3::interval),
         if_not_exists => true, create_default_indexes => false, migrate_data => true)
 """
 

@@ -1,0 +1,74 @@
+"""Settings: read once, at the composition roots alone, from the environment. Unknown ones are refused."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AnyHttpUrl, Field, RedisDsn, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "VIGIE_"
+# Read by the practice's agent, which shares the prefix and nothing else.
+AGENT_PREFIX = "VIGIE_AGENT_"
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class SettingsError(Exception):
+    """A setting is unknown, missing or malformed; the message names it and the way out."""
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of its name in capitals behind `VIGIE_`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: SecretStr = Field(description="PostgreSQL with or without TimescaleDB: postgresql://...")
+    redis_url: RedisDsn | None = Field(None, description="Redis for ticks; without it workers sweep by themselves")
+    host: str = Field("127.0.0.1", description="address that a process listens on")
+    collector_port: Port = Field(8710, description="port of the collector")
+    api_port: Port = Field(8720, description="port of the api")
+    worker_port: Port = Field(8730, description="port of the worker's health and metrics")
+    public_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8720"), description="where people reach the api, for links in tickets"
+    )
+    ticket_webhook_url: AnyHttpUrl | None = Field(None, description="receiver of tickets; without it none are sent")
+    ticket_webhook_secret: SecretStr | None = Field(None, description="its Standard Webhooks secret: whsec_...")
+    ticket_timeout: timedelta = Field(timedelta(seconds=10), description="how long a receiver may take (ISO 8601)")
+    database_pool: int = Field(8, ge=1, le=200, description="connections of each process")
+    intake_queue: int = Field(5_000, ge=1, description="heartbeats that wait for a commit before 503 is answered")
+    session_lifetime: timedelta = Field(timedelta(hours=12), description="how long a sign-in lasts (ISO 8601)")
+    secure_cookies: bool = Field(False, description="set where the api is served over HTTPS")
+    log_format: Literal["console", "json"] = Field("console", description="how log lines look")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @model_validator(mode="after")
+    def _webhook_is_signed(self) -> Self:
+        if self.ticket_webhook_url and not self.ticket_webhook_secret:
+            raise ValueError("VIGIE_TICKET_WEBHOOK_SECRET is required with VIGIE_TICKET_WEBHOOK_URL")
+        return self
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process; refuses to go on with one that nobody reads."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given = {name for name in environment if name.startswith(PREFIX) and not name.startswith(AGENT_PREFIX)}
+    if unknown := sorted(given - known):
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are: {', '.join(sorted(known))}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_said(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+
+
+def _said(where: tuple[int | str, ...], message: str) -> str:
+    """The setting and what is wrong with it, never its value: it may be a secret."""
+    name = f"{PREFIX}{str(where[0]).upper()}: " if where else ""
+    return f"{name}{message.removeprefix('Value error, ')}"

@@ -1,0 +1,113 @@
+"""The judge joined to the store: one practice at a time, under its lock, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from collector.escalation.tickets import REOPEN_WINDOW
+from collector.judge import Record, Verdict, judge, learn
+from collector.model.policy import Policy
+from collector.model.report import Report
+from collector.model.snapshot import Gap, Snapshot
+from collector.rules.heartbeat_missing import NAME as HEARTBEAT_MISSING
+from collector.rules.liveness import last_seen
+from collector.rules.standing import standing
+from collector.store.configuration import load_policy
+from collector.store.connect import Connection, Pool, try_lock_practice
+from collector.store.incidents import (
+    Event,
+    add_events,
+    lasting_incidents,
+    put_incidents,
+    put_tickets,
+    recent_tickets,
+)
+from collector.store.listening import gaps_since
+from collector.store.liveness import keep_spans
+from collector.store.outbox import post
+from collector.store.projections import project
+from collector.store.reports import last_sightings, load_reports
+from collector.store.snapshots import history_until, load_snapshot, save_snapshot
+from collector.store.wakes import settle, take_wakes
+
+ACTOR = "vigie"
+# No deadline that is still to fall began longer ago than a late report may be.
+GAPS_REMEMBERED = timedelta(days=35)
+
+
+async def our_gaps(pool: Pool, now: datetime) -> tuple[Gap, ...]:
+    async with pool.acquire() as conn:
+        return await gaps_since(conn, now - GAPS_REMEMBERED, now)
+
+
+async def judge_practice(
+    pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], now: datetime, *, channels: Sequence[str]
+) -> Verdict | None:
+    """Judge one practice and keep the verdict; None if another worker is at it.
+
+    1. Take the wakes and fold the reports that they name.
+    2. Judge what is known now.
+    3. Write snapshot, incidents, tickets, outbox, projections and the next instant, all or nothing.
+    """
+    async with pool.acquire() as conn, conn.transaction():
+        if not await try_lock_practice(conn, practice_id):
+            return None
+        policy = await load_policy(conn, practice_id)
+        if policy is None:
+            raise LookupError(f"practice {practice_id} has no policy")
+        reports = await _take_reports(conn, practice_id)
+        before = await load_snapshot(conn, practice_id)
+        record = await _record(conn, learn(before, reports), policy, now)
+        sightings = await last_sightings(conn, practice_id, list(record.snapshot.endpoints), now)
+        verdict = judge(record, sightings, gaps, now)
+        await _keep(conn, record, reports, verdict, now)
+        for channel in channels:
+            await post(conn, channel, verdict.messages, now)
+        return verdict
+
+
+async def _take_reports(conn: Connection, practice_id: UUID) -> tuple[Report, ...]:
+    wakes = await take_wakes(conn, practice_id)
+    wanted = [(wake.received_at, wake.heartbeat_id) for wake in wakes if wake.heartbeat_id]
+    return await load_reports(conn, practice_id, wanted) if wanted else ()
+
+
+async def _record(conn: Connection, snapshot: Snapshot, policy: Policy, now: datetime) -> Record:
+    practice_id = policy.practice_id
+    return Record(
+        snapshot=snapshot,
+        policy=policy,
+        incidents=await lasting_incidents(conn, practice_id),
+        tickets=await recent_tickets(conn, practice_id, now, REOPEN_WINDOW),
+    )
+
+
+async def _keep(conn: Connection, record: Record, reports: tuple[Report, ...], verdict: Verdict, now: datetime) -> None:
+    practice_id = record.policy.practice_id
+    if reports:
+        await save_snapshot(conn, record.snapshot, reports, now)
+    await put_tickets(conn, practice_id, verdict.tickets)
+    await put_incidents(conn, practice_id, [one for one in verdict.incidents if one not in record.incidents])
+    events = [Event(change.incident.incident_id, change.what, change.said) for change in verdict.changes]
+    await add_events(conn, practice_id, events, at=now, actor=ACTOR)
+    await _keep_liveness(conn, verdict)
+    stands = standing(verdict.seen, record.policy, verdict.evaluation.findings, now)
+    lasting = sum(one.lasts for one in verdict.incidents)
+    await project(conn, practice_id, stands, incidents=lasting, now=now)
+    await settle(conn, practice_id, verdict.next_due)
+
+
+async def _keep_liveness(conn: Connection, verdict: Verdict) -> None:
+    seen = {one.endpoint_id: last_seen(one) for one in verdict.seen.endpoints.values() if one.sighting}
+    missing = {found.subject for found in verdict.evaluation.findings if found.rule == HEARTBEAT_MISSING}
+    silent = {one: at for one, at in seen.items() if f"endpoint:{one}" in missing}
+    heard = {one: at for one, at in seen.items() if one not in silent}
+    await keep_spans(conn, verdict.seen.practice_id, heard=heard, silent=silent)
+
+
+async def snapshot_at(conn: Connection, practice_id: UUID, at: datetime) -> Snapshot:
+    """What was known of a practice at a past instant, as the rules saw it then."""
+    start, reports = await history_until(conn, practice_id, at)
+    snapshot = learn(start, reports)
+    sightings = await last_sightings(conn, practice_id, list(snapshot.endpoints), at)
+    return snapshot.observed(sightings, await gaps_since(conn, at - GAPS_REMEMBERED, at))

@@ -1,0 +1,47 @@
+"""`/livez`, `/readyz` and `/metrics`: the same on every process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from collector.store.connect import AWAY, Pool
+
+READY_TIMEOUT_S = 2.0
+
+BeforeScrape = Callable[[], Awaitable[None]]
+
+
+def health_routes(pool: Callable[[], Pool], registry: CollectorRegistry, before_scrape: BeforeScrape) -> APIRouter:
+    """Alive is that the process answers; ready is that its database does."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/livez", response_class=PlainTextResponse)
+    async def livez() -> str:
+        return "alive"
+
+    @router.get("/readyz", responses={503: {"description": "the database does not answer"}})
+    async def readyz() -> Response:
+        ready = await _answers(pool())
+        return JSONResponse({"database": "ok" if ready else "away"}, 200 if ready else 503)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        await before_scrape()
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _answers(pool: Pool) -> bool:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            return await pool.fetchval("SELECT 1") == 1
+    except AWAY:
+        return False
+
+
+async def nothing_to_compute() -> None:
+    """For processes whose metrics are all counters."""

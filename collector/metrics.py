@@ -1,0 +1,57 @@
+"""Every metric of the house. The registry is injected; gauges about the store are computed at scrape."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class IntakeMetrics:
+    """What comes through the door."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.heartbeats = Counter(
+            "vigie_intake_heartbeats", "Heartbeats by outcome", ["outcome"], registry=registry
+        )
+        self.refused = Counter("vigie_intake_refused_requests", "Requests refused, by status", ["status"], registry=registry)
+        self.commit_seconds = Histogram(
+            "vigie_intake_commit_seconds", "Time of one group commit", buckets=_FAST, registry=registry
+        )
+        self.commit_heartbeats = Histogram(
+            "vigie_intake_commit_heartbeats",
+            "Heartbeats that shared a commit",
+            buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000),
+            registry=registry,
+        )
+
+
+class WorkerMetrics:
+    """Judging and delivering."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.judged = Counter("vigie_worker_judged_practices", "Practices judged", registry=registry)
+        self.judge_seconds = Histogram(
+            "vigie_worker_judge_seconds", "Time to judge one practice, database included", buckets=_FAST, registry=registry
+        )
+        self.failed = Counter("vigie_worker_failures", "Steps that raised, by step", ["step"], registry=registry)
+        self.incidents = Counter(
+            "vigie_worker_incident_changes", "Changes of incidents", ["rule", "what"], registry=registry
+        )
+        self.deliveries = Counter(
+            "vigie_worker_deliveries", "Deliveries by channel and outcome", ["channel", "outcome"], registry=registry
+        )
+        self.sweeps = Counter("vigie_worker_sweeps", "Sweeps by what started them", ["by"], registry=registry)
+
+
+class ApiMetrics:
+    """What people and programs read."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.request_seconds = Histogram(
+            "vigie_api_request_seconds", "Time of a request", ["route", "status"], buckets=_FAST, registry=registry
+        )
+
+
+def new_registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry

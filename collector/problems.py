@@ -1,0 +1,114 @@
+"""Problem details (RFC 9457): every error of both applications names the field and the way out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from collector.store.connect import AWAY, StoreAwayError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+_MOST_ERRORS = 20
+
+
+class FieldError(BaseModel):
+    """One field that breaks the contract, by its path: `backups[0].status`."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """`type` is a name of ours that programs can match."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class ProblemError(Exception):
+    """Raised anywhere in a request to answer with a problem."""
+
+    def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.headers = headers or {}
+
+
+def problem(status: int, name: str, title: str, detail: str, **headers: str) -> ProblemError:
+    return ProblemError(
+        Problem(type=f"urn:vigie:{name}", title=title, status=status, detail=detail),
+        {key.replace("_", "-"): value for key, value in headers.items()},
+    )
+
+
+def store_away() -> ProblemError:
+    return problem(
+        503, "store_away", "The store is away", "Nothing was stored; send the same again after Retry-After seconds.",
+        Retry_After=str(RETRY_AFTER_S),
+    )  # fmt: skip
+
+
+def contract_broken(error: ValidationError) -> Problem:
+    """What is wrong with a body, by the path of each field."""
+    errors = field_errors(error.errors(include_url=False, include_context=False, include_input=False))
+    return Problem(
+        type="urn:vigie:contract",
+        title="The body breaks the contract",
+        status=422,
+        detail=f"{errors[0].field}: {errors[0].message}" if errors else "The body breaks the contract.",
+        errors=errors,
+    )
+
+
+def field_errors(errors: Sequence[ErrorDetails]) -> list[FieldError]:
+    return [FieldError(field=_path(one["loc"]), message=one["msg"]) for one in errors[:_MOST_ERRORS]]
+
+
+def _path(where: Sequence[int | str]) -> str:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
+    return path.removeprefix(".") or "(body)"
+
+
+def answer(found: Problem, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse(found.model_dump(), found.status, headers, media_type=MEDIA_TYPE)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every error of an application a problem, a store that is away a 503 and never a 500."""
+
+    async def on_problem(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ProblemError)  # noqa: S101 - narrows what Starlette types as Exception
+        return answer(error.problem, error.headers)
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+        found = Problem(type=f"urn:vigie:{name}", title=error.detail, status=error.status_code, detail=error.detail)
+        return answer(found, dict(error.headers or {}))
+
+    async def on_request(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        errors: list[Any] = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
+        listed = field_errors(errors)
+        detail = f"{listed[0].field}: {listed[0].message}"
+        found = Problem(type="urn:vigie:contract", title="The request breaks the contract", status=422, detail=detail)
+        return answer(found.model_copy(update={"errors": listed}))
+
+    async def on_away(_: Request, __: Exception) -> Response:
+        away = store_away()
+        return answer(away.problem, away.headers)
+
+    app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_request)
+    for error in (*AWAY, StoreAwayError):
+        app.add_exception_handler(error, on_away)

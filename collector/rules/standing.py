@@ -1,0 +1,147 @@
+"""How everything stands, findings and their absence alike: unknown is never green."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from collector.model.finding import Finding, State
+from collector.model.heartbeat import ProtectionMode
+from collector.model.policy import Policy
+from collector.model.snapshot import EndpointState, PatchState, ProtectionState, Snapshot
+from collector.model.standing import EndpointStanding, JobStanding, Standing
+from collector.model.subject import Subject, endpoint_subject
+from collector.rules.deadline import deadline
+from collector.rules.jobs import WatchedJob, watched_jobs
+from collector.rules.liveness import last_seen, missing_at
+
+# A list of missing patches older than this says nothing about today.
+# Source: NIST SP 800-40r4 asks for continuous discovery; a week lets a machine be off over holidays.
+SCAN_STALE = timedelta(days=7)
+
+_Worst = Mapping[Subject, Finding]
+
+
+def standing(snapshot: Snapshot, policy: Policy, findings: Sequence[Finding], now: datetime) -> Standing:
+    worst = {finding.subject: finding for finding in reversed(findings)}  # findings come worst first
+    jobs = tuple(_job(job, snapshot, worst, now) for job in watched_jobs(snapshot, policy))
+    backed_up = {job.endpoint_id for job in jobs}
+    endpoints = tuple(
+        _endpoint(state, policy, worst, backed_up=state.endpoint_id in backed_up, now=now)
+        for state in snapshot.endpoints.values()
+    )
+    state, reason = _practice(policy, endpoints, jobs)
+    good = [job.last_good_at for job in jobs if job.state is not State.RETIRED]
+    return Standing(
+        state=state,
+        reason=reason,
+        oldest_good_at=min((at for at in good if at is not None), default=None) if None not in good else None,
+        endpoints=endpoints,
+        jobs=jobs,
+    )
+
+
+def _practice(
+    policy: Policy, endpoints: Sequence[EndpointStanding], jobs: Sequence[JobStanding]
+) -> tuple[State, str | None]:
+    """The worst of what is watched; a practice that sends nothing, or backs up nothing, is unknown."""
+    if policy.retired_because:
+        return State.RETIRED, policy.retired_because
+    watched: list[tuple[State, str | None]] = [(one.state, one.reason) for one in endpoints]
+    watched += [(one.state, one.reason) for one in jobs]
+    if not endpoints:
+        watched.append((State.UNKNOWN, "never_reported"))
+    elif not jobs:
+        watched.append((State.UNKNOWN, "no_backup_job"))
+    return min((one for one in watched if one[0] is not State.RETIRED), key=lambda one: one[0].rank)
+
+
+def _endpoint(
+    endpoint: EndpointState, policy: Policy, worst: _Worst, *, backed_up: bool, now: datetime
+) -> EndpointStanding:
+    subject = endpoint_subject(endpoint.endpoint_id)
+    state, reason = State.OK, _unknown(endpoint, backed_up, now)
+    if reason:
+        state = State.UNKNOWN
+    if finding := worst.get(subject):
+        state, reason = State(finding.severity.value), f"{finding.rule}.{finding.reason}"
+    if because := policy.retirement(subject):
+        state, reason = State.RETIRED, because
+    return EndpointStanding(
+        endpoint_id=endpoint.endpoint_id,
+        name=endpoint.name,
+        role=endpoint.role,
+        os=endpoint.os,
+        agent=endpoint.agent,
+        state=state,
+        reason=reason,
+        first_seen_at=endpoint.first_seen_at,
+        last_seen_at=last_seen(endpoint),
+        skew_s=endpoint.skew_s,
+        missing_patches=len(endpoint.patches.patches.missing) if endpoint.patches else None,
+        patches_scanned_at=endpoint.patches.patches.scanned_at if endpoint.patches else None,
+        protection=_protection(endpoint.protection),
+    )
+
+
+def _unknown(endpoint: EndpointState, backed_up: bool, now: datetime) -> str | None:
+    """What is not known of an endpoint that reports; the first that holds."""
+    if not backed_up:
+        return "no_backup_job"
+    if _stale(endpoint.patches, now):
+        return "patches_stale"
+    if endpoint.protection is not None and _protection(endpoint.protection) != ProtectionMode.ACTIVE:
+        return "protection_not_active"
+    return None
+
+
+def _stale(scan: PatchState | None, now: datetime) -> bool:
+    return scan is not None and now - scan.patches.scanned_at > SCAN_STALE
+
+
+def _protection(state: ProtectionState | None) -> ProtectionMode | None:
+    """The best mode among the products; passive beside an active one is no lack."""
+    if state is None:
+        return None
+    modes = [one.mode for one in state.products]
+    return min(modes, key=list(ProtectionMode).index, default=ProtectionMode.OFF)
+
+
+def _job(job: WatchedJob, snapshot: Snapshot, worst: _Worst, now: datetime) -> JobStanding:
+    due = deadline(job.policy, job.state, snapshot.gaps) if job.policy else None
+    endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
+    last_run = job.state.last_run if job.state else None
+    last_good = job.state.last_good if job.state else None
+    state, reason = _job_state(job, endpoint, snapshot, worst, now)
+    return JobStanding(
+        subject=job.subject,
+        endpoint_id=job.endpoint_id,
+        endpoint=endpoint.name if endpoint else None,
+        job=job.job,
+        tool=job.state.tool if job.state else None,
+        state=state,
+        reason=reason,
+        last_run_at=last_run.finished_at if last_run else None,
+        last_status=last_run.status if last_run else None,
+        last_good_at=last_good.finished_at if last_good else None,
+        bytes_total=last_good.bytes_total if last_good else None,
+        due_at=due.due_at if due else None,
+        missed_at=due.missed_at if due else None,
+        rpo_s=_seconds(job.policy.rpo) if job.policy else None,
+    )
+
+
+def _seconds(rpo: timedelta | None) -> int | None:
+    return int(rpo.total_seconds()) if rpo else None
+
+
+def _job_state(
+    job: WatchedJob, endpoint: EndpointState | None, snapshot: Snapshot, worst: _Worst, now: datetime
+) -> tuple[State, str | None]:
+    if finding := worst.get(job.subject):
+        return State(finding.severity.value), f"{finding.rule}.{finding.reason}"
+    if job.policy is None:
+        return State.UNKNOWN, "never_scheduled"
+    if job.state is None or job.state.last_run is None:
+        return State.UNKNOWN, "never_reported"
+    if endpoint is not None and missing_at(endpoint, snapshot.gaps) <= now:
+        return State.UNKNOWN, "endpoint_silent"
+    return State.OK, None

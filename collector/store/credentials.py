@@ -1,0 +1,108 @@
+"""Keys of practices and operators: looked up by their id in clear, compared by hash by the caller."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from collector.model.credential import Credential
+from collector.store.audit import record_deed
+from collector.store.connect import Connection
+
+
+@dataclass(frozen=True)
+class PracticeKey:
+    practice_id: UUID
+    secret_hash: bytes
+
+
+@dataclass(frozen=True)
+class Operator:
+    operator_id: UUID
+    name: str
+    secret_hash: bytes
+
+
+_ADD_KEY = """
+    INSERT INTO practice_key (practice_id, key_id, secret_hash, created_at) VALUES ($1, $2, $3, $4)
+"""
+_VALID_KEY = """
+    SELECT practice_id, secret_hash FROM practice_key JOIN practice USING (practice_id)
+    WHERE key_id = $1 AND revoked_at IS NULL AND retired_at IS NULL
+"""
+_REVOKE_KEY = """
+    UPDATE practice_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL RETURNING practice_id
+"""
+_ADD_OPERATOR = "INSERT INTO operator (name, key_id, secret_hash, created_at) VALUES ($1, $2, $3, $4)"
+_VALID_OPERATOR = "SELECT operator_id, name, secret_hash FROM operator WHERE key_id = $1 AND revoked_at IS NULL"
+_REVOKE_OPERATOR = """
+    UPDATE operator SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL RETURNING operator_id
+"""
+_OPEN_SESSION = "INSERT INTO operator_session (session_hash, operator_id, expires_at) VALUES ($1, $2, $3)"
+_SESSION_NAME = """
+    SELECT name FROM operator_session JOIN operator USING (operator_id)
+    WHERE session_hash = $1 AND expires_at > $2 AND revoked_at IS NULL
+"""
+_CLOSE_SESSION = "DELETE FROM operator_session WHERE session_hash = $1 OR expires_at <= $2"
+
+
+async def add_practice_key(
+    conn: Connection, practice_id: UUID, credential: Credential, *, at: datetime, actor: str
+) -> None:
+    await conn.execute(_ADD_KEY, practice_id, credential.key_id, credential.secret_hash, at)
+    await record_deed(
+        conn, at=at, actor=actor, action="add key", practice_id=practice_id, subject=f"key:{credential.key_id}"
+    )
+
+
+async def valid_practice_key(conn: Connection, key_id: str) -> PracticeKey | None:
+    """The practice that a key may report for, unless the key is revoked or the practice retired."""
+    row = await conn.fetchrow(_VALID_KEY, key_id)
+    return PracticeKey(row["practice_id"], row["secret_hash"]) if row else None
+
+
+async def revoke_practice_key(conn: Connection, key_id: str, *, at: datetime, actor: str) -> bool:
+    """Whether there was such a key in force."""
+    async with conn.transaction():
+        practice_id = await conn.fetchval(_REVOKE_KEY, key_id, at)
+        if practice_id is None:
+            return False
+        await record_deed(
+            conn, at=at, actor=actor, action="revoke key", practice_id=practice_id, subject=f"key:{key_id}"
+        )
+        return True
+
+
+async def add_operator(conn: Connection, name: str, credential: Credential, *, at: datetime, actor: str) -> None:
+    """Raises asyncpg.UniqueViolationError when the name is taken."""
+    async with conn.transaction():
+        await conn.execute(_ADD_OPERATOR, name, credential.key_id, credential.secret_hash, at)
+        await record_deed(conn, at=at, actor=actor, action="add operator", practice_id=None, subject=name)
+
+
+async def valid_operator(conn: Connection, key_id: str) -> Operator | None:
+    row = await conn.fetchrow(_VALID_OPERATOR, key_id)
+    return Operator(row["operator_id"], row["name"], row["secret_hash"]) if row else None
+
+
+async def revoke_operator(conn: Connection, name: str, *, at: datetime, actor: str) -> bool:
+    """Whether there was such an operator; sessions end with the token."""
+    async with conn.transaction():
+        if await conn.fetchval(_REVOKE_OPERATOR, name, at) is None:
+            return False
+        await record_deed(conn, at=at, actor=actor, action="revoke operator", practice_id=None, subject=name)
+        return True
+
+
+async def open_session(conn: Connection, session_hash: bytes, operator_id: UUID, expires_at: datetime) -> None:
+    await conn.execute(_OPEN_SESSION, session_hash, operator_id, expires_at)
+
+
+async def session_operator(conn: Connection, session_hash: bytes, now: datetime) -> str | None:
+    """The operator's name while the session and the operator are valid."""
+    name: str | None = await conn.fetchval(_SESSION_NAME, session_hash, now)
+    return name
+
+
+async def close_session(conn: Connection, session_hash: bytes, now: datetime) -> None:
+    """End a session, and sweep out those that have expired."""
+    await conn.execute(_CLOSE_SESSION, session_hash, now)

@@ -1,0 +1,107 @@
+"""Appends what arrived: one statement, one commit, whatever the number of heartbeats and practices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from collector.store.connect import Connection
+
+Identity = tuple[UUID, UUID]  # practice, heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class SectionRow:
+    """A section that changed; `body` is its JSON."""
+
+    kind: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A heartbeat as it is stored: its row, the sections that changed, and whether the worker must know."""
+
+    practice_id: UUID
+    endpoint_id: UUID
+    id: UUID
+    received_at: datetime
+    seq: int
+    sent_at: datetime
+    sent_offset_s: int
+    interval_s: int
+    queued: int
+    sections: tuple[SectionRow, ...]
+    material: bool
+
+    @property
+    def identity(self) -> Identity:
+        return (self.practice_id, self.id)
+
+
+# Sorted by key, so that two batches that share resends lock their rows in one order.
+_APPEND = """
+    WITH arrived AS (
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::bigint[],
+                             $6::timestamptz[], $7::int[], $8::int[], $9::int[], $10::boolean[])
+            AS a (practice_id, id, received_at, endpoint_id, seq, sent_at, sent_offset_s, interval_s, queued, material)
+    ), fresh AS (
+        INSERT INTO accepted (practice_id, id, received_at)
+        SELECT practice_id, id, received_at FROM arrived ORDER BY practice_id, id
+        ON CONFLICT DO NOTHING
+        RETURNING practice_id, id
+    ), beats AS (
+        INSERT INTO heartbeat (practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s,
+                               interval_s, queued)
+        SELECT practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s, interval_s, queued
+        FROM arrived JOIN fresh USING (practice_id, id)
+    ), sections AS (
+        INSERT INTO section (practice_id, received_at, heartbeat_id, kind, endpoint_id, sent_at, queued, body)
+        SELECT practice_id, received_at, id, kind, endpoint_id, sent_at, queued, body::jsonb
+        FROM unnest($11::uuid[], $12::uuid[], $13::text[], $14::text[]) AS s (practice_id, id, kind, body)
+        JOIN arrived USING (practice_id, id) JOIN fresh USING (practice_id, id)
+    ), wakes AS (
+        INSERT INTO wake (practice_id, received_at, heartbeat_id)
+        SELECT practice_id, received_at, id FROM arrived JOIN fresh USING (practice_id, id) WHERE material
+    )
+    SELECT practice_id, id FROM fresh
+"""
+_ACCEPTED = """
+    SELECT practice_id, id, received_at
+    FROM accepted JOIN unnest($1::uuid[], $2::uuid[]) AS asked (practice_id, id) USING (practice_id, id)
+"""
+
+
+async def append(conn: Connection, arrivals: Sequence[Arrival]) -> dict[Identity, datetime]:
+    """Store each heartbeat once; for every one, resent ones too, when it was first received.
+
+    Once this returns the rows are committed. `arrivals` holds no identity twice.
+    """
+    beats = sorted(arrivals, key=lambda one: one.identity)
+    sections = [(one, section) for one in beats for section in one.sections]
+    rows = await conn.fetch(
+        _APPEND,
+        [one.practice_id for one in beats],
+        [one.id for one in beats],
+        [one.received_at for one in beats],
+        [one.endpoint_id for one in beats],
+        [one.seq for one in beats],
+        [one.sent_at for one in beats],
+        [one.sent_offset_s for one in beats],
+        [one.interval_s for one in beats],
+        [one.queued for one in beats],
+        [one.material for one in beats],
+        [one.practice_id for one, _ in sections],
+        [one.id for one, _ in sections],
+        [section.kind for _, section in sections],
+        [section.body for _, section in sections],
+    )
+    fresh = {(row["practice_id"], row["id"]) for row in rows}
+    received = {one.identity: one.received_at for one in beats if one.identity in fresh}
+    resent = [one.identity for one in beats if one.identity not in fresh]
+    return received | (await _first_received(conn, resent) if resent else {})
+
+
+async def _first_received(conn: Connection, resent: list[Identity]) -> dict[Identity, datetime]:
+    rows = await conn.fetch(_ACCEPTED, [one[0] for one in resent], [one[1] for one in resent])
+    return {(row["practice_id"], row["id"]): row["received_at"] for row in rows}

@@ -1,0 +1,53 @@
+"""Practices: enrolled, found by name, retired."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from collector.store.audit import record_deed
+from collector.store.connect import Connection
+
+
+@dataclass(frozen=True)
+class Practice:
+    practice_id: UUID
+    name: str
+    zone: str
+
+
+_ADD = "INSERT INTO practice (name, zone, created_at) VALUES ($1, $2, $3) RETURNING practice_id"
+_ADD_LINK = "INSERT INTO status_link (practice_id, link, created_at) VALUES ($1, $2, $3)"
+_FIND = """
+    SELECT practice_id, name, zone FROM practice
+    WHERE (name = $1 OR practice_id::text = $1) AND retired_at IS NULL
+"""
+_RETIRE = "UPDATE practice SET retired_at = $2 WHERE practice_id = $1 AND retired_at IS NULL"
+_ENDPOINTS_NAMED = """
+    SELECT endpoint_id FROM endpoint_now WHERE practice_id = $1 AND (name = $2 OR endpoint_id::text = $2)
+"""
+
+
+async def add_practice(conn: Connection, name: str, zone: str, link: str, *, at: datetime, actor: str) -> Practice:
+    """Raises asyncpg.UniqueViolationError when a practice of that name is watched already."""
+    practice_id: UUID = await conn.fetchval(_ADD, name, zone, at)
+    await conn.execute(_ADD_LINK, practice_id, link, at)
+    await record_deed(conn, at=at, actor=actor, action="add practice", practice_id=practice_id, subject=name)
+    return Practice(practice_id, name, zone)
+
+
+async def find_practice(conn: Connection, wanted: str) -> Practice | None:
+    """A watched practice by its name or its id."""
+    row = await conn.fetchrow(_FIND, wanted)
+    return Practice(row["practice_id"], row["name"], row["zone"]) if row else None
+
+
+async def retire_practice(conn: Connection, practice: Practice, *, at: datetime, actor: str) -> None:
+    await conn.execute(_RETIRE, practice.practice_id, at)
+    await record_deed(
+        conn, at=at, actor=actor, action="retire practice", practice_id=practice.practice_id, subject=practice.name
+    )
+
+
+async def endpoints_named(conn: Connection, practice_id: UUID, wanted: str) -> list[UUID]:
+    """The endpoints of a practice with this name or id; names are only labels, so there may be several."""
+    return [row["endpoint_id"] for row in await conn.fetch(_ENDPOINTS_NAMED, practice_id, wanted)]

@@ -1,0 +1,67 @@
+"""What the series say: reports to fold, and the last sign of life of each endpoint."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Record
+
+from collector.model.heartbeat import Endpoint, Sections
+from collector.model.report import Report
+from collector.model.snapshot import Sighting
+from collector.store.connect import Connection
+
+_SECTIONS = """
+    SELECT asked.ordinal, s.heartbeat_id, s.endpoint_id, s.received_at, s.sent_at, s.queued, s.kind, s.body
+    FROM unnest($2::timestamptz[], $3::uuid[]) WITH ORDINALITY AS asked (received_at, heartbeat_id, ordinal)
+    JOIN section AS s ON s.practice_id = $1
+        AND s.received_at = asked.received_at AND s.heartbeat_id = asked.heartbeat_id
+    ORDER BY asked.ordinal
+"""
+_SIGHTINGS = """
+    SELECT asked.endpoint_id, last.received_at, last.interval_s, last.queued
+    FROM unnest($2::uuid[]) AS asked (endpoint_id)
+    CROSS JOIN LATERAL (
+        SELECT received_at, interval_s, queued FROM heartbeat
+        WHERE practice_id = $1 AND endpoint_id = asked.endpoint_id AND received_at <= $3
+        ORDER BY received_at DESC LIMIT 1
+    ) AS last
+"""
+
+
+async def load_reports(
+    conn: Connection, practice_id: UUID, wanted: Sequence[tuple[datetime, UUID]]
+) -> tuple[Report, ...]:
+    """The reports of some heartbeats, in the order asked for; a heartbeat without sections has none."""
+    rows = await conn.fetch(_SECTIONS, practice_id, [at for at, _ in wanted], [one for _, one in wanted])
+    by_heartbeat: dict[int, list[Record]] = {}
+    for row in rows:
+        by_heartbeat.setdefault(row["ordinal"], []).append(row)
+    return tuple(_report(sections) for sections in by_heartbeat.values())
+
+
+def _report(rows: list[Record]) -> Report:
+    bodies = {row["kind"]: row["body"] for row in rows}
+    identity = bodies.pop("endpoint", None)
+    sections = "{" + ",".join(f'"{kind}":{body}' for kind, body in bodies.items()) + "}"
+    first = rows[0]
+    return Report(
+        heartbeat_id=first["heartbeat_id"],
+        endpoint_id=first["endpoint_id"],
+        received_at=first["received_at"],
+        sent_at=first["sent_at"],
+        queued=first["queued"],
+        endpoint=Endpoint.model_validate_json(identity) if identity else None,
+        sections=Sections.model_validate_json(sections),
+    )
+
+
+async def last_sightings(
+    conn: Connection, practice_id: UUID, endpoints: Sequence[UUID], until: datetime
+) -> Mapping[UUID, Sighting]:
+    """The last heartbeat row of each endpoint up to an instant."""
+    rows = await conn.fetch(_SIGHTINGS, practice_id, list(endpoints), until)
+    return {
+        row["endpoint_id"]: Sighting(received_at=row["received_at"], interval_s=row["interval_s"], queued=row["queued"])
+        for row in rows
+    }

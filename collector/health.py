@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -11,11 +11,11 @@ from collector.store.connect import AWAY, Pool
 
 READY_TIMEOUT_S = 2.0
 
-BeforeScrape = Callable[[], Awaitable[None]]
+BeforeScrape = Callable[[Pool], Awaitable[None]]
 
 
-def health_routes(pool: Callable[[], Pool], registry: CollectorRegistry, before_scrape: BeforeScrape) -> APIRouter:
-    """Alive is that the process answers; ready is that its database does."""
+def health_routes(registry: CollectorRegistry, before_scrape: BeforeScrape) -> APIRouter:
+    """Alive is that the process answers; ready is that its database does. The lifespan state holds the `pool`."""
     router = APIRouter(tags=["health"])
 
     @router.get("/livez", response_class=PlainTextResponse)
@@ -23,13 +23,13 @@ def health_routes(pool: Callable[[], Pool], registry: CollectorRegistry, before_
         return "alive"
 
     @router.get("/readyz", responses={503: {"description": "the database does not answer"}})
-    async def readyz() -> Response:
-        ready = await _answers(pool())
+    async def readyz(request: Request) -> Response:
+        ready = await _answers(request.state.pool)
         return JSONResponse({"database": "ok" if ready else "away"}, 200 if ready else 503)
 
     @router.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        await before_scrape()
+    async def metrics(request: Request) -> Response:
+        await before_scrape(request.state.pool)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
@@ -38,10 +38,11 @@ def health_routes(pool: Callable[[], Pool], registry: CollectorRegistry, before_
 async def _answers(pool: Pool) -> bool:
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
-            return await pool.fetchval("SELECT 1") == 1
+            await pool.execute("SELECT 1")
+            return True
     except AWAY:
         return False
 
 
-async def nothing_to_compute() -> None:
+async def nothing_to_compute(_: Pool) -> None:
     """For processes whose metrics are all counters."""

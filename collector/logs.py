@@ -6,6 +6,7 @@ from typing import Literal
 
 import structlog
 
+
 def configure_logs(log_format: Literal["console", "json"]) -> None:
     """Once, at a composition root; everything goes to stderr."""
     renderer: structlog.typing.Processor = (

@@ -9,10 +9,10 @@ class IntakeMetrics:
     """What comes through the door."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.heartbeats = Counter(
-            "vigie_intake_heartbeats", "Heartbeats by outcome", ["outcome"], registry=registry
+        self.heartbeats = Counter("vigie_intake_heartbeats", "Heartbeats by outcome", ["outcome"], registry=registry)
+        self.refused = Counter(
+            "vigie_intake_refused_requests", "Requests refused, by status", ["status"], registry=registry
         )
-        self.refused = Counter("vigie_intake_refused_requests", "Requests refused, by status", ["status"], registry=registry)
         self.commit_seconds = Histogram(
             "vigie_intake_commit_seconds", "Time of one group commit", buckets=_FAST, registry=registry
         )
@@ -30,7 +30,10 @@ class WorkerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.judged = Counter("vigie_worker_judged_practices", "Practices judged", registry=registry)
         self.judge_seconds = Histogram(
-            "vigie_worker_judge_seconds", "Time to judge one practice, database included", buckets=_FAST, registry=registry
+            "vigie_worker_judge_seconds",
+            "Time to judge one practice, database included",
+            buckets=_FAST,
+            registry=registry,
         )
         self.failed = Counter("vigie_worker_failures", "Steps that raised, by step", ["step"], registry=registry)
         self.incidents = Counter(

@@ -32,7 +32,11 @@ class StoreAwayError(Exception):
     """The database cannot be reached or is not ready; the same call may go through later."""
 
 
-# What asyncpg and the operating system raise when a server is away, starting, stopping or full.
+class UnstorableError(Exception):
+    """The database refuses this value for good; sending it again cannot help."""
+
+
+# What asyncpg and the operating system raise when a server is away, starting, stopping, full or read-only.
 AWAY = (
     OSError,
     TimeoutError,
@@ -40,13 +44,18 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidTransactionStateError,
 )
 
 
-async def connect_pool(url: str, role: Role, size: int) -> Pool:
-    """A pool that acts as `role`. Its statements time out, so that a stuck server is an error and not a wait."""
-    return await asyncpg.create_pool(
+def open_pool(url: str, role: Role, size: int) -> Pool:
+    """A pool that acts as `role`, to be entered before use, inside a running loop.
+
+    Its statements time out: a stuck server is an error. It connects when first asked, so that a process
+    starts while its database is away.
+    """
+    return asyncpg.create_pool(
         url,
         min_size=0,
         max_size=size,

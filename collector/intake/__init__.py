@@ -1,0 +1,1 @@
+"""The door: authenticate, validate, and commit before answering. Appends only."""

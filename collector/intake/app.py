@@ -1,0 +1,80 @@
+"""The collector: a composition root that joins the door to the store and opens it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from socket import gethostname
+from typing import Any, TypedDict
+from uuid import uuid4
+
+from fastapi import FastAPI
+
+from collector.config import Settings
+from collector.health import health_routes, nothing_to_compute
+from collector.intake.changes import Changes
+from collector.intake.group_commit import GroupCommit
+from collector.intake.heartbeats import Door, heartbeat_routes
+from collector.intake.keys import Keyring
+from collector.intake.ledger import keep_ledger
+from collector.metrics import IntakeMetrics, new_registry
+from collector.model.heartbeat import Heartbeat
+from collector.problems import Problem, install_problem_handlers
+from collector.store.connect import Pool, Role, open_pool
+
+_SECURITY = {"practiceKey": {"type": "http", "scheme": "bearer", "description": "the practice's key, vgp_..."}}
+
+
+class _State(TypedDict):
+    """What a request finds in its `state`."""
+
+    pool: Pool
+    door: Door
+
+
+def create_app(settings: Settings) -> FastAPI:
+    registry = new_registry()
+    metrics = IntakeMetrics(registry)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[_State]:
+        async with _open(settings, metrics) as state:
+            yield state
+
+    app = FastAPI(title="Vigie collector", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    app.include_router(heartbeat_routes())
+    app.include_router(health_routes(registry, nothing_to_compute))
+    _complete_openapi(app)
+    return app
+
+
+@asynccontextmanager
+async def _open(settings: Settings, metrics: IntakeMetrics) -> AsyncIterator[_State]:
+    """Pool, commit lanes and ledger, for as long as the application runs."""
+    pool = open_pool(settings.database_url.get_secret_value(), Role.INTAKE, settings.database_pool)
+    commit = GroupCommit(pool, metrics, settings.intake_queue)
+    async with pool, asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(commit.run()),
+            tasks.create_task(keep_ledger(pool, f"{gethostname()}:{uuid4()}")),
+        ]
+        yield {"pool": pool, "door": Door(Keyring(pool), Changes(), commit, metrics)}
+        for task in running:
+            task.cancel()
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Add what FastAPI cannot see, because the route reads the body itself."""
+    generated = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generated()
+        components = document.setdefault("components", {})
+        components["securitySchemes"] = _SECURITY
+        schemas = components.setdefault("schemas", {})
+        for model in (Heartbeat, Problem):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

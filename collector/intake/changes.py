@@ -1,0 +1,106 @@
+"""What a heartbeat says that this collector has not stored already."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from collector.model.heartbeat import Alert, Backup, Endpoint, Heartbeat, Patches, Protection, RestoreTest
+from collector.store.intake import Arrival, SectionRow
+
+_SECTIONS: Mapping[str, TypeAdapter[object]] = {
+    "endpoint": TypeAdapter(Endpoint),
+    "backups": TypeAdapter(tuple[Backup, ...]),
+    "restore_tests": TypeAdapter(tuple[RestoreTest, ...]),
+    "patches": TypeAdapter(Patches),
+    "protection": TypeAdapter(tuple[Protection, ...]),
+    "alerts": TypeAdapter(tuple[Alert, ...]),
+}
+# The heartbeat rule's least grace is longer (collector/rules/liveness.py), so that every heartbeat
+# that ends a silence is late by this measure, and wakes the worker.
+LATE = 1.25
+MOST_REMEMBERED = 100_000
+
+
+@dataclass(slots=True)
+class _Last:
+    """The last heartbeat of an endpoint that came through this collector."""
+
+    seq: int
+    received_at: datetime
+    interval_s: int
+    queued: bool
+    digests: dict[str, bytes]
+
+
+class Changes:
+    """Remembers each endpoint's last heartbeat and gives for the next one what is new in it.
+
+    The memory counts only while `seq` goes on without a gap: what another collector saw in between is
+    unknown here, and then every section is written again, which is harmless.
+    """
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[UUID, UUID], _Last] = OrderedDict()
+
+    def arrival(self, practice_id: UUID, beat: Heartbeat, received_at: datetime) -> Arrival:
+        key = (practice_id, beat.endpoint.id)
+        last = self._last.pop(key, None)
+        if last is not None and beat.seq != last.seq + 1:
+            last = None
+        bodies = _bodies(beat)
+        digests = {kind: blake2b(body, digest_size=16).digest() for kind, body in bodies.items()}
+        known = last.digests if last else {}
+        changed = tuple(
+            SectionRow(kind, body.decode()) for kind, body in bodies.items() if known.get(kind) != digests[kind]
+        )
+        self._remember(key, _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | digests))
+        return _arrival(
+            practice_id, beat, received_at, changed, material=bool(changed) or _back(last, beat, received_at)
+        )
+
+    def forget(self, arrivals: Iterable[Arrival]) -> None:
+        """Those heartbeats were not stored: what they changed is unknown again."""
+        for arrival in arrivals:
+            self._last.pop((arrival.practice_id, arrival.endpoint_id), None)
+
+    def _remember(self, key: tuple[UUID, UUID], last: _Last) -> None:
+        self._last[key] = last
+        if len(self._last) > MOST_REMEMBERED:
+            self._last.popitem(last=False)
+
+
+def _bodies(beat: Heartbeat) -> dict[str, bytes]:
+    present = ((kind, getattr(beat, kind), adapter) for kind, adapter in _SECTIONS.items())
+    return {kind: adapter.dump_json(value) for kind, value, adapter in present if value is not None}
+
+
+def _back(last: _Last | None, beat: Heartbeat, received_at: datetime) -> bool:
+    """Whether the endpoint may have been found silent, or has caught up with its spool."""
+    if last is None:
+        return True
+    late = (received_at - last.received_at).total_seconds() > LATE * last.interval_s
+    return late or (beat.queued > 0) != last.queued
+
+
+def _arrival(
+    practice_id: UUID, beat: Heartbeat, received_at: datetime, sections: tuple[SectionRow, ...], *, material: bool
+) -> Arrival:
+    offset = beat.sent_at.utcoffset()
+    return Arrival(
+        practice_id=practice_id,
+        endpoint_id=beat.endpoint.id,
+        id=beat.id,
+        received_at=received_at,
+        seq=beat.seq,
+        sent_at=beat.sent_at,
+        sent_offset_s=int(offset.total_seconds()) if offset else 0,
+        interval_s=beat.interval_s,
+        queued=beat.queued,
+        sections=sections,
+        material=material,
+    )

@@ -1,0 +1,116 @@
+"""Concurrent heartbeats share a commit; nobody is answered before it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from collector.logs import logger
+from collector.metrics import IntakeMetrics
+from collector.store.connect import AWAY, Pool, StoreAwayError, UnstorableError
+from collector.store.intake import Arrival, Identity, append
+
+# Two lanes: while one waits for the disk, the other gathers and sends.
+LANES = 2
+MOST_IN_COMMIT = 1_000
+
+Received = Mapping[Identity, datetime]
+_log = logger("intake")
+
+
+class OverloadedError(Exception):
+    """More heartbeats wait for a commit than the queue holds."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    arrivals: Sequence[Arrival]
+    stored: asyncio.Future[Received]
+
+
+class GroupCommit:
+    """A bounded queue of arrivals and the lanes that commit them.
+
+    1. A lane takes whatever waits, at once when idle: batches grow with the load, without a fixed delay.
+    2. It appends them all in one statement, and answers each waiter after the commit.
+    3. If the statement is refused, each waiter's arrivals are tried alone: one bad row sinks no neighbour.
+    """
+
+    def __init__(self, pool: Pool, metrics: IntakeMetrics, queue: int) -> None:
+        self._pool = pool
+        self._metrics = metrics
+        self._queue = queue
+        self._waiting: deque[_Waiting] = deque()
+        self._queued = 0
+        self._wanted = asyncio.Condition()
+
+    async def store(self, arrivals: Sequence[Arrival]) -> Received:
+        """When each was first received, once they are committed. Raises OverloadedError or StoreAwayError."""
+        if self._queued + len(arrivals) > self._queue and self._waiting:
+            raise OverloadedError
+        waiting = _Waiting(arrivals, asyncio.get_running_loop().create_future())
+        async with self._wanted:
+            self._waiting.append(waiting)
+            self._queued += len(arrivals)
+            self._wanted.notify()
+        return await waiting.stored
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(LANES):
+                lanes.create_task(self._lane())
+
+    async def _lane(self) -> None:
+        while True:
+            async with self._wanted:
+                await self._wanted.wait_for(lambda: self._waiting)
+                group = self._take()
+            await self._commit(group)
+
+    def _take(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        room = MOST_IN_COMMIT
+        while self._waiting and (not group or len(self._waiting[0].arrivals) <= room):
+            group.append(self._waiting.popleft())
+            room -= len(group[-1].arrivals)
+        self._queued -= MOST_IN_COMMIT - room
+        return group
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            received = await self._append([arrival for waiting in group for arrival in waiting.arrivals])
+        except AWAY as error:
+            _log.warning("the store is away", error=type(error).__name__)
+            _fail(group, StoreAwayError("the database does not answer"))
+        except asyncpg.PostgresError as error:
+            await self._commit_each(group, error)
+        else:
+            for waiting in group:
+                if not waiting.stored.done():
+                    waiting.stored.set_result(received)
+
+    async def _commit_each(self, group: list[_Waiting], error: asyncpg.PostgresError) -> None:
+        if len(group) == 1:
+            _log.error("the store refused a request", error=str(error), sqlstate=error.sqlstate)
+            refused_for_good = isinstance(error, asyncpg.DataError)
+            _fail(group, UnstorableError(str(error)) if refused_for_good else StoreAwayError(str(error)))
+            return
+        for waiting in group:
+            await self._commit([waiting])
+
+    async def _append(self, arrivals: list[Arrival]) -> Received:
+        once = {arrival.identity: arrival for arrival in reversed(arrivals)}  # the first of a twin counts
+        self._metrics.commit_heartbeats.observe(len(once))
+        with self._metrics.commit_seconds.time():
+            async with self._pool.acquire() as conn:
+                return await append(conn, list(once.values()))
+
+
+def _fail(group: list[_Waiting], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.stored.done():
+            waiting.stored.set_exception(error)

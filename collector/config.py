@@ -1,5 +1,6 @@
 """Settings: read once, at the composition roots alone, from the environment. Unknown ones are refused."""
 
+import base64
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -49,11 +50,27 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         return url
 
+    @field_validator("ticket_webhook_secret")
+    @classmethod
+    def _is_standard_webhooks(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            prefix, _, encoded = secret.get_secret_value().partition("_")
+            if prefix != "whsec" or not _is_base64(encoded):
+                raise ValueError("must be whsec_ and base64, as Standard Webhooks says")
+        return secret
+
     @model_validator(mode="after")
     def _webhook_is_signed(self) -> Self:
         if self.ticket_webhook_url and not self.ticket_webhook_secret:
             raise ValueError("VIGIE_TICKET_WEBHOOK_SECRET is required with VIGIE_TICKET_WEBHOOK_URL")
         return self
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) > 0
+    except ValueError:
+        return False
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

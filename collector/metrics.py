@@ -1,6 +1,6 @@
 """Every metric of the house. The registry is injected; gauges about the store are computed at scrape."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -42,6 +42,7 @@ class WorkerMetrics:
         self.deliveries = Counter(
             "vigie_worker_deliveries", "Deliveries by channel and outcome", ["channel", "outcome"], registry=registry
         )
+        self.unsent = Gauge("vigie_outbox_unsent_messages", "Messages not yet delivered, at scrape", registry=registry)
         self.sweeps = Counter("vigie_worker_sweeps", "Sweeps by what started them", ["by"], registry=registry)
 
 

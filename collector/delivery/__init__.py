@@ -1,0 +1,1 @@
+"""Empties the outbox: one file a ticket system or notification channel."""

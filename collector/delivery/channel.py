@@ -1,0 +1,27 @@
+"""What every way out has in common."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from collector.store.outbox import Parcel
+
+
+class DeliveryError(Exception):
+    """The receiver did not take a message; `retry_after` is its own wish, if it had one."""
+
+    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Channel(Protocol):
+    """One receiver. `timeout` bounds one delivery; the claim's lease is longer, so that none runs twice at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def timeout(self) -> timedelta: ...
+
+    async def deliver(self, parcel: Parcel) -> None:
+        """Return once the receiver has it for good. Raises DeliveryError."""

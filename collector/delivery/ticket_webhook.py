@@ -1,0 +1,66 @@
+"""Tickets to any system that takes a webhook, signed as Standard Webhooks says.
+
+`webhook-id` is the outbox row's id, the same on every attempt: a receiver that honours it gets each event once.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+from standardwebhooks import Webhook
+
+from collector.delivery.channel import DeliveryError
+from collector.model.incident import TicketMessage
+from collector.store.outbox import Parcel
+
+NAME = "ticket_webhook"
+
+
+class TicketWebhook:
+    """One receiver of `ticket.opened`, `ticket.appended`, `ticket.resolved`, `ticket.reopened`."""
+
+    name = NAME
+
+    def __init__(self, client: httpx.AsyncClient, url: str, secret: str, public_url: str, timeout: timedelta) -> None:
+        self._client = client
+        self._url = url
+        self._signer = Webhook(secret)
+        self._public_url = public_url.rstrip("/")
+        self.timeout = timeout
+
+    async def deliver(self, parcel: Parcel) -> None:
+        body = webhook_body(parcel.message, self._public_url)
+        signed_at = datetime.now(UTC)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": str(parcel.outbox_id),
+            "webhook-timestamp": str(int(signed_at.timestamp())),
+            "webhook-signature": self._signer.sign(str(parcel.outbox_id), signed_at, body),
+        }
+        try:
+            response = await self._client.post(
+                self._url, content=body, headers=headers, timeout=self.timeout.total_seconds()
+            )
+        except httpx.HTTPError as error:
+            raise DeliveryError(f"no answer: {type(error).__name__}") from error
+        if not response.is_success:
+            raise DeliveryError(f"answered {response.status_code}", _retry_after(response, signed_at))
+
+
+def webhook_body(message: TicketMessage, public_url: str) -> str:
+    """The event as JSON: `type`, `timestamp` and `data`, as Standard Webhooks recommends."""
+    data = message.model_dump(mode="json", exclude={"event", "at"})
+    data["url"] = f"{public_url}/noc#practice-{message.practice_id}"
+    return json.dumps({"type": message.event.value, "timestamp": message.at.isoformat(), "data": data})
+
+
+def _retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
+    """Seconds or a date (RFC 9110, section 10.2.3)."""
+    wish = response.headers.get("retry-after", "")
+    if wish.isdigit():
+        return timedelta(seconds=int(wish))
+    try:
+        return max(parsedate_to_datetime(wish) - now, timedelta(0))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,102 @@
+"""What the NOC page reads beside the practices: counts, what lasts at each, and whether we ourselves are awake."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from collector.model.finding import Severity, State
+from collector.model.incident import IncidentState, TicketState
+from collector.store.connect import Connection
+
+
+@dataclass(frozen=True)
+class LastingIncident:
+    """An incident as the NOC shows it; `sent` and `unsent` count the messages of its ticket."""
+
+    practice_id: UUID
+    incident_id: UUID
+    code: str
+    severity: Severity
+    state: IncidentState
+    since: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    endpoint: str | None
+    job: str | None
+    ticket: TicketState | None
+    sent: int
+    unsent: int
+    last_error: str | None
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """`heard_at`: when a collector last could commit. `behind_since`: a deadline that passed and was not judged."""
+
+    heard_at: datetime | None
+    behind_since: datetime | None
+
+
+_COUNTS = """
+    SELECT coalesce(n.state, 'unknown') AS state, count(*) AS practices
+    FROM practice AS p LEFT JOIN practice_now AS n USING (practice_id)
+    WHERE p.retired_at IS NULL GROUP BY 1
+"""
+# Bounded for each practice: a dead server's thirty late jobs must not bury its neighbours.
+_LASTING = """
+    SELECT i.practice_id, i.incident_id, i.rule || '.' || i.reason AS code, i.severity, i.state, i.since,
+        i.acknowledged_at, i.acknowledged_by, i.facts ->> 'endpoint' AS endpoint, i.facts ->> 'job' AS job,
+        t.state AS ticket, sending.sent, sending.unsent, sending.last_error
+    FROM unnest($1::uuid[]) AS wanted (practice_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM incident WHERE incident.practice_id = wanted.practice_id AND state <> 'resolved'
+        ORDER BY state = 'acknowledged', array_position($2::text[], severity), since, incident_id LIMIT $3
+    ) AS i
+    LEFT JOIN ticket AS t ON t.practice_id = i.practice_id AND t.ticket_id = i.ticket_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE o.sent_at IS NOT NULL) AS sent,
+            count(*) FILTER (WHERE o.sent_at IS NULL) AS unsent,
+            (array_agg(o.last_error ORDER BY o.sequence) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
+        FROM outbox AS o WHERE o.practice_id = i.practice_id AND o.ticket_id = i.ticket_id
+    ) AS sending
+    ORDER BY i.state = 'acknowledged', array_position($2::text[], i.severity), i.since, i.incident_id
+"""
+_PULSE = """
+    SELECT (SELECT max(up_to) FROM listening) AS heard_at, (
+        SELECT min(j.missed_at) FROM job_now AS j JOIN practice_now AS n USING (practice_id)
+        JOIN practice AS p USING (practice_id)
+        WHERE j.missed_at <= $1 AND n.evaluated_at < j.missed_at AND p.retired_at IS NULL
+    ) AS behind_since
+"""
+
+
+async def count_by_state(conn: Connection) -> Mapping[State, int]:
+    counted = {State(row["state"]): row["practices"] for row in await conn.fetch(_COUNTS)}
+    return {state: counted.get(state, 0) for state in State if state is not State.RETIRED}
+
+
+async def lasting_by_practice(
+    conn: Connection, practice_ids: Sequence[UUID], most: int
+) -> Mapping[UUID, list[LastingIncident]]:
+    """The `most` pressing incidents of each practice, those that wait for somebody first."""
+    rows = await conn.fetch(_LASTING, practice_ids, [severity.value for severity in Severity], most)
+    found: dict[UUID, list[LastingIncident]] = {practice_id: [] for practice_id in practice_ids}
+    for row in rows:
+        found[row["practice_id"]].append(_lasting(dict(row)))
+    return found
+
+
+def _lasting(row: dict[str, object]) -> LastingIncident:
+    enums = {
+        "severity": Severity(str(row["severity"])),
+        "state": IncidentState(str(row["state"])),
+        "ticket": TicketState(str(row["ticket"])) if row["ticket"] else None,
+    }
+    return LastingIncident(**(row | enums))  # type: ignore[arg-type]
+
+
+async def pulse(conn: Connection, now: datetime) -> Pulse:
+    row = await conn.fetchrow(_PULSE, now)
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    return Pulse(row["heard_at"], row["behind_since"])

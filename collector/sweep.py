@@ -1,0 +1,95 @@
+"""What a worker does at each tick: judge whom it must, deliver what waits. The truth is in PostgreSQL alone."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from collector.delivery.channel import Channel
+from collector.delivery.drain import drain
+from collector.evaluate import judge_practice, our_gaps
+from collector.judge import Verdict
+from collector.logs import logger
+from collector.metrics import WorkerMetrics
+from collector.model.snapshot import Gap
+from collector.store.connect import AWAY, Pool
+from collector.store.snapshots import take_checkpoints
+from collector.store.timescale import SERIES, drop_expired
+from collector.store.wakes import claim_wanted
+
+CLAIMED_AT_ONCE = 500
+CHUNK = 25
+EVALUATED_AT_ONCE = 4
+
+_log = logger("worker")
+
+
+class Engine:
+    """Everything that a tick needs, whoever started it."""
+
+    def __init__(self, pool: Pool, channels: Sequence[Channel], metrics: WorkerMetrics) -> None:
+        self.pool = pool
+        self.channels = channels
+        self.metrics = metrics
+
+    async def claim(self) -> list[list[UUID]]:
+        """Claim the practices that want judging, in chunks that can be spread over workers."""
+        async with self.pool.acquire() as conn:
+            wanted = await claim_wanted(conn, datetime.now(UTC), CLAIMED_AT_ONCE)
+        return [list(wanted[start : start + CHUNK]) for start in range(0, len(wanted), CHUNK)]
+
+    async def judge(self, practice_ids: Sequence[UUID]) -> int:
+        """Judge some practices; how many messages that put into the outbox."""
+        gaps = await our_gaps(self.pool, datetime.now(UTC))
+        slots = asyncio.Semaphore(EVALUATED_AT_ONCE)
+
+        async def one(practice_id: UUID) -> int:
+            async with slots:
+                with self.metrics.judge_seconds.time():
+                    verdict = await self._judge_one(practice_id, gaps)
+            return len(verdict.messages) if verdict else 0
+
+        return sum(await asyncio.gather(*(one(practice_id) for practice_id in practice_ids)))
+
+    async def _judge_one(self, practice_id: UUID, gaps: tuple[Gap, ...]) -> Verdict | None:
+        """One practice's trouble is not the others': it is logged, counted, and tried again after its claim."""
+        names = [channel.name for channel in self.channels]
+        try:
+            verdict = await judge_practice(self.pool, practice_id, gaps, datetime.now(UTC), channels=names)
+        except AWAY:
+            raise
+        except Exception:  # noqa: BLE001 - one practice must not stop the others
+            _log.exception("a practice could not be judged", practice=str(practice_id))
+            self.metrics.failed.labels(step="judge").inc()
+            return None
+        if verdict:
+            self._count(verdict)
+        return verdict
+
+    def _count(self, verdict: Verdict) -> None:
+        self.metrics.judged.inc()
+        for change in verdict.changes:
+            _log.info(
+                "incident", what=change.what.value, said=change.said, rule=change.incident.rule,
+                practice=str(verdict.seen.practice_id), incident=str(change.incident.incident_id),
+            )  # fmt: skip
+            self.metrics.incidents.labels(rule=change.incident.rule, what=change.what.value).inc()
+
+    async def deliver(self) -> None:
+        for channel in self.channels:
+            await drain(self.pool, channel, self.metrics)
+
+    async def sweep(self) -> None:
+        """Claim, judge and deliver until nothing is wanted: all of a tick in one process."""
+        while chunks := await self.claim():
+            for chunk in chunks:
+                await self.judge(chunk)
+            await self.deliver()
+        await self.deliver()
+
+    async def keep_house(self) -> None:
+        """Checkpoints and retention."""
+        now = datetime.now(UTC)
+        async with self.pool.acquire() as conn:
+            await take_checkpoints(conn, now, max(series.keep for series in SERIES))
+            await drop_expired(conn, now)

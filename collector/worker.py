@@ -1,0 +1,181 @@
+"""The worker: a composition root. arq ticks and spreads the work; without Redis it sweeps by itself."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, TypedDict
+from uuid import UUID
+
+import httpx
+from arq import Worker, cron, func
+from arq.connections import ArqRedis, RedisSettings
+from fastapi import FastAPI
+from redis.exceptions import RedisError
+
+from collector.config import Settings
+from collector.delivery.channel import Channel
+from collector.delivery.ticket_webhook import TicketWebhook
+from collector.health import health_routes
+from collector.logs import logger
+from collector.metrics import WorkerMetrics, new_registry
+from collector.problems import install_problem_handlers
+from collector.store.connect import AWAY, Pool, Role, open_pool
+from collector.store.outbox import count_unsent
+from collector.sweep import Engine
+
+# Alarms never depend on Redis: after this long without a tick the worker sweeps by itself.
+TICK_MISSED = timedelta(seconds=5)
+SWEEP_EVERY_S = 1.0
+REDIS_RETRY_S = 2.0
+HOUSE_EVERY_S = 3_600.0
+JOB_TIMEOUT_S = 60
+QUEUE = "vigie"
+
+_log = logger("worker")
+
+
+class Ticks:
+    """When Redis last ticked here."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def came(self) -> None:
+        self._last = time.monotonic()
+
+    @property
+    def missing(self) -> bool:
+        return time.monotonic() - self._last > TICK_MISSED.total_seconds()
+
+
+async def tick(ctx: dict[str, Any]) -> None:
+    """Every second, on one worker: claim who wants judging, and spread them over all."""
+    engine: Engine = ctx["engine"]
+    redis: ArqRedis = ctx["redis"]
+    ctx["ticks"].came()
+    engine.metrics.sweeps.labels(by="tick").inc()
+    for chunk in await engine.claim():
+        await redis.enqueue_job("judge", [str(practice_id) for practice_id in chunk], _queue_name=QUEUE)
+    await redis.enqueue_job("deliver", _queue_name=QUEUE)
+
+
+async def judge(ctx: dict[str, Any], practice_ids: list[str]) -> None:
+    ctx["ticks"].came()
+    if await ctx["engine"].judge([UUID(practice_id) for practice_id in practice_ids]):
+        await ctx["redis"].enqueue_job("deliver", _queue_name=QUEUE)
+
+
+async def deliver(ctx: dict[str, Any]) -> None:
+    await ctx["engine"].deliver()
+
+
+def arq_worker(redis_url: str, engine: Engine, ticks: Ticks) -> Worker:
+    """Results are not kept: a kept one would block the next job of its id. JSON, never pickle."""
+    return Worker(
+        functions=[func(judge, name="judge"), func(deliver, name="deliver")],
+        cron_jobs=[cron(tick, second=set(range(60)), keep_result=0, max_tries=1)],
+        redis_settings=RedisSettings.from_dsn(redis_url),
+        queue_name=QUEUE,
+        ctx={"engine": engine, "ticks": ticks},
+        handle_signals=False,
+        poll_delay=0.1,
+        job_timeout=JOB_TIMEOUT_S,
+        keep_result=0,
+        max_tries=1,  # the claims of a lost job run out, and the next tick takes them again
+        job_serializer=lambda job: json.dumps(job).encode(),
+        job_deserializer=json.loads,
+    )
+
+
+async def run_arq(redis_url: str, engine: Engine, ticks: Ticks) -> None:
+    """Keep an arq worker running: it exits when Redis goes away (arq #435), and must come back with it."""
+    while True:
+        worker = arq_worker(redis_url, engine, ticks)
+        try:
+            await worker.async_run()
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("redis is away", error=type(error).__name__)
+        finally:
+            with suppress(RedisError, OSError, asyncio.CancelledError):
+                await worker.close()
+        await asyncio.sleep(REDIS_RETRY_S)
+
+
+async def sweep_alone(engine: Engine, ticks: Ticks | None) -> None:
+    """Sweep by ourselves while no tick comes; always, where there is no Redis."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        if ticks is None or ticks.missing:
+            engine.metrics.sweeps.labels(by="itself").inc()
+            await _go_on("sweep", engine, engine.sweep)
+
+
+async def keep_house(engine: Engine) -> None:
+    while True:
+        await _go_on("keep_house", engine, engine.keep_house)
+        await asyncio.sleep(HOUSE_EVERY_S)
+
+
+async def _go_on(step: str, engine: Engine, do: Callable[[], Awaitable[None]]) -> None:
+    """A loop that must go on: what a step raises is logged and counted."""
+    try:
+        await do()
+    except AWAY as error:
+        _log.warning("the store is away", step=step, error=type(error).__name__)
+        engine.metrics.failed.labels(step=step).inc()
+    except Exception:  # noqa: BLE001 - the loop must go on
+        _log.exception("a step failed", step=step)
+        engine.metrics.failed.labels(step=step).inc()
+
+
+class _State(TypedDict):
+    pool: Pool
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Health and metrics of a worker that runs as long as the application does."""
+    registry = new_registry()
+    metrics = WorkerMetrics(registry)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[_State]:
+        async with _work(settings, metrics) as pool:
+            yield {"pool": pool}
+
+    async def count_waiting(pool: Pool) -> None:
+        try:
+            async with pool.acquire() as conn:
+                metrics.unsent.set(await count_unsent(conn))
+        except AWAY:
+            metrics.unsent.set(float("nan"))
+
+    app = FastAPI(title="Vigie worker", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    app.include_router(health_routes(registry, count_waiting))
+    return app
+
+
+@asynccontextmanager
+async def _work(settings: Settings, metrics: WorkerMetrics) -> AsyncIterator[Pool]:
+    pool = open_pool(settings.database_url.get_secret_value(), Role.WORKER, settings.database_pool)
+    async with pool, httpx.AsyncClient() as client, asyncio.TaskGroup() as tasks:
+        engine = Engine(pool, _channels(settings, client), metrics)
+        ticks = Ticks() if settings.redis_url else None
+        loops = [tasks.create_task(sweep_alone(engine, ticks)), tasks.create_task(keep_house(engine))]
+        if settings.redis_url and ticks:
+            loops.append(tasks.create_task(run_arq(str(settings.redis_url), engine, ticks)))
+        yield pool
+        for loop in loops:
+            loop.cancel()
+
+
+def _channels(settings: Settings, client: httpx.AsyncClient) -> list[Channel]:
+    if not settings.ticket_webhook_url or not settings.ticket_webhook_secret:
+        _log.warning("no ticket webhook is set: incidents are shown and nobody is told")
+        return []
+    secret = settings.ticket_webhook_secret.get_secret_value()
+    url, public_url = str(settings.ticket_webhook_url), str(settings.public_url)
+    return [TicketWebhook(client, url, secret, public_url, settings.ticket_timeout)]

@@ -60,7 +60,8 @@ async def set_job(conn: Connection, practice: Practice, job: JobPolicy, deed: De
     summary = f"job {job.subject}: {job.schedule.model_dump_json(exclude={'kind'})}"
 
     def change(policy: Policy) -> Policy:
-        retired = {subject: because for subject, because in policy.retired.items() if subject != job.subject}
+        watched = (job.subject, job_subject(None, job.job))
+        retired = {subject: because for subject, because in policy.retired.items() if subject not in watched}
         return policy.model_copy(update={"jobs": {**policy.jobs, job.subject: job}, "retired": retired})
 
     return await _reconfigure(conn, practice, change, summary, deed)

@@ -78,17 +78,7 @@ def _refreshed(incident: Incident, finding: Finding) -> Incident:
 
 
 def _resolved(incident: Incident, policy: Policy, now: datetime) -> Change:
-    resolution = _retirement(incident, policy) or "recovered"
+    because = policy.retirement(incident.subject)
+    resolution = f"retired: {because}" if because else "recovered"
     update = {"state": IncidentState.RESOLVED, "resolved_at": now, "resolution": resolution}
     return Change(incident.model_copy(update=update), IncidentChange.RESOLVED, resolution)
-
-
-def _retirement(incident: Incident, policy: Policy) -> str | None:
-    because = policy.retirement(incident.subject) or policy.retirement(_endpoint_of(incident.subject))
-    return f"retired: {because}" if because else None
-
-
-def _endpoint_of(subject: Subject) -> Subject:
-    """The endpoint that a job belongs to; a job goes with it."""
-    kind, _, rest = subject.partition(":")
-    return Subject(f"endpoint:{rest.partition(':')[0]}") if kind == "job" else subject

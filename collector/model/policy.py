@@ -10,7 +10,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, model_validator
 
 from collector.model.heartbeat import JobName
-from collector.model.subject import Subject, job_subject
+from collector.model.subject import Subject, job_subject, scopes
 from collector.model.value import Label, Value
 
 # Long enough for a slow run, short enough that a practice hears of it before it opens.
@@ -94,5 +94,6 @@ class Policy(Value):
         return own or self.jobs.get(job_subject(None, job))
 
     def retirement(self, subject: Subject) -> str | None:
-        """Why a subject is no longer watched, if it is not."""
-        return self.retired_because or self.retired.get(subject)
+        """Why a subject is no longer watched, if it is not: itself, what it goes with, or the whole practice."""
+        each = (self.retired.get(scope) for scope in scopes(subject))
+        return self.retired_because or next((because for because in each if because), None)

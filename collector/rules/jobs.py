@@ -27,12 +27,7 @@ class WatchedJob:
 
 def watched_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
     """Every job reported or scheduled, less what is retired itself or with its endpoint."""
-    for job in _all_jobs(snapshot, policy):
-        retired = policy.retirement(job.subject)
-        if job.endpoint_id is not None:
-            retired = retired or policy.retirement(endpoint_subject(job.endpoint_id))
-        if not retired:
-            yield job
+    return (job for job in _all_jobs(snapshot, policy) if not policy.retirement(job.subject))
 
 
 def _all_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:

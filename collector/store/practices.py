@@ -21,6 +21,7 @@ _FIND = """
     SELECT practice_id, name, zone FROM practice
     WHERE (name = $1 OR practice_id::text = $1) AND retired_at IS NULL
 """
+_LIST = "SELECT practice_id, name, zone FROM practice WHERE retired_at IS NULL ORDER BY name"
 _RETIRE = "UPDATE practice SET retired_at = $2 WHERE practice_id = $1 AND retired_at IS NULL"
 _ENDPOINTS_NAMED = """
     SELECT endpoint_id FROM endpoint_now WHERE practice_id = $1 AND (name = $2 OR endpoint_id::text = $2)
@@ -51,3 +52,7 @@ async def retire_practice(conn: Connection, practice: Practice, *, at: datetime,
 async def endpoints_named(conn: Connection, practice_id: UUID, wanted: str) -> list[UUID]:
     """The endpoints of a practice with this name or id; names are only labels, so there may be several."""
     return [row["endpoint_id"] for row in await conn.fetch(_ENDPOINTS_NAMED, practice_id, wanted)]
+
+
+async def list_practices(conn: Connection) -> list[Practice]:
+    return [Practice(row["practice_id"], row["name"], row["zone"]) for row in await conn.fetch(_LIST)]

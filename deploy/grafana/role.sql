@@ -26,6 +26,7 @@ ALTER ROLE vigie_grafana LOGIN INHERIT CONNECTION LIMIT 20 PASSWORD :'password';
 -- All that it may read is what readers may, and every practice of it.
 GRANT vigie_reader TO vigie_grafana;
 SELECT format('GRANT CONNECT ON DATABASE %I TO vigie_grafana', current_database()) \gexec
+ALTER ROLE vigie_grafana SET vigie.scope = 'fleet';
 
 -- Grafana runs whatever SQL a person with its editor role types.
 ALTER ROLE vigie_grafana SET default_transaction_read_only = on;

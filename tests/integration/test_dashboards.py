@@ -1,11 +1,9 @@
 """Grafana's login and the committed dashboard's queries, on real servers with TimescaleDB and without."""
 
-import json
 import os
-import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,11 @@ import asyncpg
 import pytest
 
 from collector.store.connect import Connection, Pool
-from dashboards.generate import FLEET
 from deploy.local import Flavour
 from deploy.local.home import home_below
 from deploy.local.services import FINDERS
 from tests.conftest import Database, Server
+from tests.unit.test_dashboards_macros import Asked, ask, dashboard, panels, sql_of
 
 ROLE_SQL = Path(__file__).parents[2] / "deploy/grafana/role.sql"
 PASSWORD = 'it\'s a \\ "secret" $1'
@@ -178,58 +176,6 @@ async def put_series(owner: Pool, now: datetime) -> None:
             ("one", now - timedelta(hours=1), now),
         ],
     )
-
-
-def as_grafana_sends(sql: str, practices: Sequence[UUID] | None, since: datetime, until: datetime) -> str:
-    """Variables as its front end fills them in, then the macros of its PostgreSQL data source, by its own patterns."""
-    everything = next(one["allValue"] for one in dashboard()["templating"]["list"] if one["name"] == "practice")
-    chosen = everything if practices is None else ",".join(f"'{one}'" for one in practices)
-    sql = sql.replace("$practice", chosen).replace("$__interval_ms", "300000").replace("$__interval", "5m")
-    return re.sub(r"\$([_a-zA-Z0-9]+)\(([^)]*)\)", lambda found: macro(found[1], found[2].strip(), since, until), sql)
-
-
-def macro(name: str, argument: str, since: datetime, until: datetime) -> str:
-    begin, end = (f"'{at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}'" for at in (since, until))
-    known = {"__timeFilter": f"{argument} BETWEEN {begin} AND {end}", "__timeFrom": begin, "__timeTo": end}
-    return known[name]
-
-
-def dashboard() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(FLEET.read_text(encoding="utf-8"))
-    return loaded
-
-
-def panels() -> dict[str, dict[str, Any]]:
-    return {panel["title"]: panel for panel in dashboard()["panels"] if panel["type"] != "row"}
-
-
-class Asked:
-    """What a query gave: the names and types of its columns, and its rows."""
-
-    def __init__(self, types: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
-        self.types, self.rows = types, rows
-
-    def column(self, name: str) -> list[Any]:
-        return [row[name] for row in self.rows]
-
-
-async def ask(
-    conn: Connection,
-    sql: str,
-    practices: Sequence[UUID] | None = None,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Asked:
-    until = until or datetime.now(UTC)
-    sent = as_grafana_sends(sql, practices, since or until - timedelta(hours=6), until)
-    statement = await conn.prepare(sent)
-    types = {attribute.name: attribute.type.name for attribute in statement.get_attributes()}
-    return Asked(types, [dict(row) for row in await statement.fetch()])
-
-
-def sql_of(title: str) -> str:
-    return str(panels()[title]["targets"][0]["rawSql"])
 
 
 async def test_every_query_of_the_committed_dashboard_gives_what_its_panel_needs(

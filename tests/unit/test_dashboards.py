@@ -5,7 +5,6 @@ import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,17 +16,9 @@ from dashboards.fleet import UID
 from dashboards.meaning import GREEN, SCAN_STALE, STATES
 from dashboards.postgres import DATASOURCE_TYPE
 from dashboards.sdk import JSONEncoder, model
+from tests.unit.test_dashboards_macros import dashboard, panels
 
 PROVISIONING = Path(__file__).parents[2] / "deploy/grafana/provisioning"
-
-
-def committed() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(generate.FLEET.read_text(encoding="utf-8"))
-    return loaded
-
-
-def panels() -> list[dict[str, Any]]:
-    return [panel for panel in committed()["panels"] if panel["type"] != "row"]
 
 
 def test_committed_dashboard_is_the_generated_one() -> None:
@@ -53,18 +44,18 @@ def test_check_fails_when_the_committed_file_differs(tmp_path: Path, monkeypatch
 
 
 def test_grafana_s_model_reads_it_without_loss() -> None:
-    read = model.Dashboard.from_json(committed())
-    assert json.loads(json.dumps(read, cls=JSONEncoder)) == committed()
+    read = model.Dashboard.from_json(dashboard())
+    assert json.loads(json.dumps(read, cls=JSONEncoder)) == dashboard()
 
 
 def test_every_panel_says_what_it_answers_its_unit_and_what_no_data_means() -> None:
-    for panel in panels():
+    for panel in panels().values():
         defaults = panel["fieldConfig"]["defaults"]
         assert all([panel["title"], panel["description"], defaults["unit"], defaults["noValue"]]), panel["title"]
 
 
 def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
-    everything = committed()["panels"]
+    everything = dashboard()["panels"]
     assert len({panel["id"] for panel in everything}) == len(everything)
     for one, other in combinations((panel["gridPos"] for panel in everything), 2):
         apart_x = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
@@ -86,7 +77,7 @@ def test_bounds_taken_from_the_rules_are_still_theirs() -> None:
 def test_links_lead_to_this_dashboard() -> None:
     links = [
         link["url"]
-        for panel in panels()
+        for panel in panels().values()
         for override in panel["fieldConfig"]["overrides"]
         for known in override["properties"]
         if known["id"] == "links"
@@ -94,7 +85,7 @@ def test_links_lead_to_this_dashboard() -> None:
     ]
     assert links
     assert all(url.startswith(f"/d/{UID}?") for url in links)
-    assert committed()["uid"] == UID
+    assert dashboard()["uid"] == UID
 
 
 def test_provisioned_data_source_is_of_the_type_that_the_dashboard_asks_for() -> None:

@@ -10,7 +10,7 @@ import httpx
 
 from collector.model.heartbeat import Heartbeat
 from collector.simulation.heartbeats import beats
-from collector.simulation.script import PracticeScript
+from collector.simulation.script import MachineScript, PracticeScript
 
 RETRY_S = 1.0
 
@@ -36,12 +36,15 @@ def playlist(
 ) -> Iterator[tuple[Heartbeat, Enrolment]]:
     """Every heartbeat of the fleet in the order of its time."""
     streams = (
-        ((beat.sent_at, beat.id, beat, enrolment) for beat in beats(enrolment.script.name, machine, begin, until))
-        for enrolment in enrolments
-        for machine in enrolment.script.machines
+        _stream(enrolment, machine, begin, until) for enrolment in enrolments for machine in enrolment.script.machines
     )
-    for _, _, beat, enrolment in heapq.merge(*streams, key=lambda item: (item[0], item[1])):
-        yield beat, enrolment
+    return heapq.merge(*streams, key=lambda item: (item[0].sent_at, item[0].id))
+
+
+def _stream(
+    enrolment: Enrolment, machine: MachineScript, begin: datetime, until: timedelta
+) -> Iterator[tuple[Heartbeat, Enrolment]]:
+    return ((beat, enrolment) for beat in beats(enrolment.script.name, machine, begin, until))
 
 
 async def drive(

@@ -50,10 +50,12 @@ _WORST_FIRST = [state.value for state in State]
 @asynccontextmanager
 async def reading(pool: Pool, scope: str = FLEET) -> AsyncIterator[Connection]:
     """One consistent view of the database, of the fleet or of one practice alone."""
-    async with pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        async with conn.transaction(isolation="repeatable_read", readonly=True):
-            await set_scope(conn, scope)
-            yield conn
+    async with (
+        pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn,
+        conn.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await set_scope(conn, scope)
+        yield conn
 
 
 _PRACTICE_OF_LINK = "SELECT vigie.practice_of_link($1)"

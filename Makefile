@@ -1,0 +1,34 @@
+# The two commands are `make demo` and `make test`; everything they need they install into .venv and .vigie.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test bench check generate lock clean venv
+
+demo: venv
+	$(BIN)/vigie demo $(if $(FOR),--for $(FOR))
+
+test: venv
+	$(BIN)/pytest $(ARGS)
+
+bench: venv
+	$(BIN)/python -m tests.bench
+
+check: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+generate: venv  ## what is made from the code and committed
+	$(BIN)/vigie schema
+	$(BIN)/python -m dashboards.generate
+
+lock:  ## needs uv; the lock names no index
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --extra dev pyproject.toml --output-file requirements.lock
+
+venv:
+	@$(PYTHON) -m deploy.local.venv
+
+clean:
+	rm -rf .venv .vigie build

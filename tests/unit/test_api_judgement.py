@@ -1,0 +1,150 @@
+"""What the pages work out by themselves: the loss, whether they can vouch for it, instants in words, cursors."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from api.cursor import from_cursor, to_cursor
+from api.language import Language
+from api.loss import Extent, loss
+from api.moments import Moments
+from api.pulse import JUDGING_TOLERATED, Lapse, lapse
+from collector.model.finding import State
+from collector.model.heartbeat import Role
+from collector.model.standing import EndpointStanding, JobStanding
+from collector.model.subject import job_subject
+from collector.problems import ProblemError
+from collector.store.incident_pages import NewestKey
+from collector.store.listening import TOLERATED
+from collector.store.noc import Pulse
+from collector.store.reading import PracticeKey
+
+NOW = datetime(2026, 1, 15, 21, 30, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+SERVER = UUID(int=1)
+
+
+def job(name: str, good: datetime | None, state: State = State.OK) -> JobStanding:
+    return JobStanding(
+        subject=job_subject(SERVER, name),
+        endpoint_id=SERVER,
+        endpoint="SRV",
+        job=name,
+        tool=None,
+        state=state,
+        reason=None,
+        last_run_at=good,
+        last_status=None,
+        last_good_at=good,
+        bytes_total=None,
+        due_at=None,
+        missed_at=None,
+        rpo_s=None,
+    )
+
+
+def machine(name: str, endpoint_id: UUID = SERVER, state: State = State.OK) -> EndpointStanding:
+    return EndpointStanding(
+        endpoint_id=endpoint_id,
+        name=name,
+        role=Role.SERVER,
+        os=None,
+        agent=None,
+        state=state,
+        reason=None,
+        first_seen_at=NOW,
+        last_seen_at=NOW,
+        skew_s=0,
+        missing_patches=None,
+        patches_scanned_at=None,
+        protection=None,
+    )
+
+
+def test_the_worst_job_decides_what_would_be_lost() -> None:
+    early, late = NOW - timedelta(days=2), NOW - timedelta(hours=3)
+    found = loss([job("a", late), job("b", early)], [machine("SRV")])
+    assert (found.extent, found.since, found.never, found.uncovered) == (Extent.SINCE, early, (), ())
+
+
+def test_a_job_that_never_succeeded_is_named_beside_the_rest() -> None:
+    found = loss([job("a", NOW), job("b", None)], [])
+    assert (found.extent, found.since, found.never) == (Extent.SOME_NEVER, NOW, ("b (SRV)",))
+
+
+def test_without_any_good_backup_everything_is_lost() -> None:
+    assert loss([job("a", None)], []).extent is Extent.EVERYTHING
+
+
+def test_without_any_job_nothing_is_known() -> None:
+    assert loss([], [machine("SRV")]).extent is Extent.NOTHING_KNOWN
+
+
+def test_a_machine_without_a_job_is_named() -> None:
+    assert loss([job("a", NOW)], [machine("SRV"), machine("PC", uuid4())]).uncovered == ("PC",)
+
+
+def test_what_is_retired_loses_nothing() -> None:
+    found = loss([job("a", NOW), job("b", None, State.RETIRED)], [machine("PC", uuid4(), State.RETIRED)])
+    assert (found.extent, found.uncovered) == (Extent.SINCE, ())
+
+
+@pytest.mark.parametrize(
+    ("pulse", "expected"),
+    [
+        (Pulse(NOW - TOLERATED, None), None),
+        (Pulse(NOW - TOLERATED - MOMENT, None), Lapse.COLLECTORS_AWAY),
+        (Pulse(None, None), Lapse.COLLECTORS_AWAY),
+        (Pulse(NOW, NOW - JUDGING_TOLERATED), None),
+        (Pulse(NOW, NOW - JUDGING_TOLERATED - MOMENT), Lapse.JUDGING_BEHIND),
+    ],
+)
+def test_a_page_vouches_only_while_we_are_awake(pulse: Pulse, expected: Lapse | None) -> None:
+    assert lapse(pulse, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("ago", "words"),
+    [
+        (timedelta(seconds=59), "59 secondes"),
+        (timedelta(minutes=1), "1 minute"),
+        (timedelta(minutes=89), "89 minutes"),
+        (timedelta(minutes=90), "2 heures"),
+        (timedelta(hours=47), "47 heures"),
+        (timedelta(hours=48), "2 jours"),
+        (timedelta(days=6), "6 jours"),
+    ],
+)
+def test_a_distance_is_told_in_the_unit_that_still_says_something(ago: timedelta, words: str) -> None:
+    assert f">{words}</time>" in Moments(Language.FR, "UTC", NOW).age(NOW - ago).replace("\xa0", " ")
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "words"),
+    [
+        (Language.FR, "Europe/Paris", ">jeudi 15 janvier à 22:30<"),
+        (Language.EN, "Europe/Paris", ">Thursday 15 January at 22:30<"),
+        (Language.FR, "Indian/Reunion", ">vendredi 16 janvier à 01:30<"),
+    ],
+)
+def test_an_instant_is_told_in_the_practices_zone(language: Language, zone: str, words: str) -> None:
+    told = Moments(language, zone, NOW).at(NOW)
+    assert words in told
+    assert 'datetime="2026-01-15T21:30:00+00:00"' in told
+
+
+def test_another_year_is_said() -> None:
+    assert "2025" in Moments(Language.FR, "Europe/Paris", NOW).at(NOW - timedelta(days=30))
+
+
+@pytest.mark.parametrize("key", [PracticeKey(1, True, NOW, SERVER), NewestKey(NOW, SERVER)])
+def test_a_cursor_comes_back_as_it_went(key: PracticeKey | NewestKey) -> None:
+    assert from_cursor(type(key), to_cursor(key)) == key
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "é", "AAAA", "bnVsbA", to_cursor(NewestKey(NOW, SERVER))])
+def test_a_cursor_of_another_list_names_its_field(cursor: str) -> None:
+    with pytest.raises(ProblemError) as refused:
+        from_cursor(PracticeKey, cursor)
+    assert (refused.value.problem.status, refused.value.problem.errors[0].field) == (422, "after")

@@ -1,0 +1,141 @@
+"""Every word of the pages: in both languages, none missing, none left over, typography as the French write it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import api
+import collector.rules
+from api.language import Language, Texts, read_texts, wanted_language
+from collector.model.finding import State
+from collector.model.heartbeat import ProtectionMode, Role
+from collector.rules.registry import RULES
+
+RULES_FOLDER = Path(collector.rules.__path__[0])
+API_FOLDER = Path(api.__path__[0])
+CODE = re.compile(r"[a-z]+(_[a-z]+)+")
+# Keys that the templates put together from a name of the model.
+COMPOSED = ("state.", "reason.", "role.", "protection.", "language.", "lapse.", "status.headline.", "problem.")
+
+
+def strings(node: ast.AST) -> Iterator[str]:
+    return (one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+def reasons_of_rule(name: str) -> set[str]:
+    """What a rule's file gives as `reason=` or returns from its `_reason`."""
+    tree = ast.parse((RULES_FOLDER / f"{name}.py").read_text())
+    given = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "reason"]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_reason"]
+    returned = [node for function in functions for node in ast.walk(function) if isinstance(node, ast.Return)]
+    return {reason for node in (*given, *returned) for reason in strings(node)}
+
+
+def reasons_of_standing() -> set[str]:
+    """What the standing says where no rule found anything: its strings that are shaped like a code."""
+    tree = ast.parse((RULES_FOLDER / "standing.py").read_text())
+    return {text for text in strings(tree) if CODE.fullmatch(text)}
+
+
+def all_reasons() -> set[str]:
+    ruled = {f"{rule.name}.{reason}" for rule in RULES for reason in reasons_of_rule(rule.name)}
+    return ruled | reasons_of_standing()
+
+
+@pytest.fixture(params=list(Language))
+def texts(request: pytest.FixtureRequest) -> Texts:
+    return Texts(request.param, read_texts(request.param))
+
+
+def test_the_enumeration_sees_every_rule_and_the_standing() -> None:
+    assert all(reasons_of_rule(rule.name) for rule in RULES)
+    assert {
+        "backup_missed.still_running",
+        "heartbeat_missing.silent",
+        "never_scheduled",
+        "endpoint_silent",
+    } <= all_reasons()
+
+
+def test_every_reason_of_the_rules_is_said_in_words(texts: Texts) -> None:
+    assert not {reason for reason in all_reasons() if f"reason.{reason}" not in texts.by_key}
+
+
+def test_a_reason_without_words_is_neutral_and_never_a_code(texts: Texts) -> None:
+    assert texts.reason("disk_on_fire.very") == texts("reason.other")
+
+
+def test_both_languages_have_the_same_keys_and_blanks() -> None:
+    french, english = read_texts(Language.FR), read_texts(Language.EN)
+    blank = re.compile(r"{(\w+)}")
+    assert french.keys() == english.keys()
+    assert {key: set(blank.findall(text)) for key, text in french.items()} == {
+        key: set(blank.findall(text)) for key, text in english.items()
+    }
+
+
+def test_no_text_is_unused() -> None:
+    sources = [*API_FOLDER.glob("*.py"), *(API_FOLDER / "templates").glob("*.html")]
+    written = "\n".join(path.read_text("utf-8") for path in sources)
+    unused = {
+        key
+        for key in read_texts(Language.EN)
+        if not key.startswith(COMPOSED)
+        and not any(f"{quote}{key.removesuffix('.one').removesuffix('.other')}{quote}" in written for quote in "\"'")
+        and not key.startswith(("count.", "status.loss_"))
+    }
+    assert not unused
+
+
+@pytest.mark.parametrize(
+    ("prefix", "names"),
+    [
+        ("state", [state.value for state in State]),
+        ("role", [role.value for role in Role]),
+        ("protection", [*(mode.value for mode in ProtectionMode), "none"]),
+        ("status.headline", [state.value for state in State if state is not State.RETIRED]),
+    ],
+)
+def test_every_name_of_the_model_has_its_word_and_no_other(prefix: str, names: list[str], texts: Texts) -> None:
+    found = {key.removeprefix(f"{prefix}.") for key in texts.by_key if key.startswith(f"{prefix}.")}
+    assert found == set(names)
+
+
+def test_french_punctuation_keeps_its_unbreakable_spaces() -> None:
+    wrong = re.compile(r" [:;?!»]|« |[^\s\u00a0\u202f][;?!]|'|\.\.\.")
+    assert not {key: text for key, text in read_texts(Language.FR).items() if wrong.search(text)}
+
+
+def test_words_filled_in_are_escaped(texts: Texts) -> None:
+    assert "<script>" not in texts("noc.signed_in", operator="<script>alert(1)</script>")
+
+
+@pytest.mark.parametrize(
+    ("number", "french", "english"),
+    [(0, "0 critique", "0 critical"), (1, "1 critique", "1 critical"), (2, "2 critiques", "2 critical")],
+)
+def test_counts_follow_each_languages_plural(number: int, french: str, english: str) -> None:
+    for language, expected in ((Language.FR, french), (Language.EN, english)):
+        assert Texts(language, read_texts(language)).count("count.critical", number) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "wanted"),
+    [
+        ("en", "fr", Language.EN),
+        ("de", "en", Language.EN),
+        (None, "en-GB,en;q=0.9,fr;q=0.8", Language.EN),
+        (None, "de, en;q=0.3, fr-CA;q=0.7", Language.FR),
+        (None, "en;q=0, de", Language.FR),
+        (None, "en;q=much", Language.FR),
+        (None, "", Language.FR),
+        (None, "*", Language.FR),
+    ],
+)
+def test_the_hand_goes_before_the_browser_and_the_browser_before_the_default(
+    asked: str | None, accepted: str, wanted: Language
+) -> None:
+    assert wanted_language(asked, accepted, Language.FR) is wanted

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from collector.problems import ProblemError, problem
 
@@ -30,7 +31,10 @@ class Body:
 
 async def read_body(request: Request) -> Body:
     """The inflated body and its shape. Raises 413 over a limit, 415 for an unknown encoding, 400 for bad gzip."""
-    raw = await _read(request)
+    try:
+        raw = await _read(request)
+    except ClientDisconnect:
+        raise problem(400, "disconnected", "The client went away", "The body did not come to its end.") from None
     shape = _shape(request.headers.get("content-type", ""), raw)
     if shape is Shape.SINGLE and len(raw) > SINGLE_LIMIT:
         raise _too_large(f"one heartbeat may have {SINGLE_LIMIT} bytes; it has {len(raw)}")

@@ -80,14 +80,14 @@ def _say(name: str, seen: list[Load]) -> None:
 def load(wrk: Path, collector: Collector, key: str, seconds: int) -> Load:
     began, cpu = time.monotonic(), collector.cpu_s
     command = [
-        wrk,
+        str(wrk),
         f"-t{THREADS}",
         f"-c{CONNECTIONS}",
         f"-d{seconds}s",
         "--timeout",
         "10s",
         "-s",
-        SCRIPT,
+        str(SCRIPT),
         collector.url,
     ]
     told = subprocess.run(command, env={"BENCH_KEY": key}, check=True, capture_output=True, text=True).stdout

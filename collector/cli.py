@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
-import api.app
 import typer
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+import api.app
 import collector.intake.app
 import collector.worker
 from collector import administer

@@ -10,7 +10,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from collector.logs import logger
 from collector.store.connect import AWAY, StoreAwayError
+
+_log = logger("http")
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -52,7 +55,7 @@ def problem(status: int, name: str, title: str, detail: str, **headers: str) -> 
 
 def store_away() -> ProblemError:
     return problem(
-        503, "store_away", "The store is away", "Nothing was stored; send the same again after Retry-After seconds.",
+        503, "store_away", "The store is away", "Nothing was changed; try the same again after Retry-After seconds.",
         Retry_After=str(RETRY_AFTER_S),
     )  # fmt: skip
 
@@ -107,7 +110,13 @@ def install_problem_handlers(app: FastAPI) -> None:
         away = store_away()
         return answer(away.problem, away.headers)
 
+    async def on_fault(request: Request, _: Exception) -> Response:
+        _log.exception("a request failed", path=request.url.path)
+        detail = "This is our fault, and logged. Nothing was changed."
+        return answer(Problem(type="urn:vigie:fault", title="Unexpected fault", status=500, detail=detail))
+
     app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(Exception, on_fault)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_request)
     for error in (*AWAY, StoreAwayError):

@@ -36,6 +36,16 @@ class UnstorableError(Exception):
     """The database refuses this value for good; sending it again cannot help."""
 
 
+# A database that `vigie migrate` has not prepared yet; a role that is missing is refused at connection.
+_NOT_MIGRATED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+
 # What asyncpg and the operating system raise when a server is away, starting, stopping, full or read-only.
 AWAY = (
     OSError,
@@ -46,6 +56,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidTransactionStateError,
+    *_NOT_MIGRATED,
 )
 
 

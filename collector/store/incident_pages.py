@@ -1,10 +1,10 @@
 """Incidents and tickets as lists to page through: newest first, from a key on, not by counting."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from collector.model.incident import Incident, IncidentState, Ticket, TicketState
+from collector.model.value import Instant
 from collector.store.connect import Connection
 
 
@@ -12,7 +12,7 @@ from collector.store.connect import Connection
 class NewestKey:
     """Where a row stands in the newest-first order."""
 
-    opened_at: datetime
+    opened_at: Instant
     row_id: UUID
 
 

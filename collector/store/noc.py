@@ -63,11 +63,8 @@ _LASTING = """
     ORDER BY i.state = 'acknowledged', array_position($2::text[], i.severity), i.since, i.incident_id
 """
 _PULSE = """
-    SELECT (SELECT max(up_to) FROM listening) AS heard_at, (
-        SELECT min(j.missed_at) FROM job_now AS j JOIN practice_now AS n USING (practice_id)
-        JOIN practice AS p USING (practice_id)
-        WHERE j.missed_at <= $1 AND n.evaluated_at < j.missed_at AND p.retired_at IS NULL
-    ) AS behind_since
+    SELECT (SELECT max(up_to) FROM listening) AS heard_at,
+        (SELECT min(evaluate_at) FROM due WHERE evaluate_at <= $1) AS behind_since
 """
 
 

@@ -4,10 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from collector.model.finding import State
 from collector.model.standing import EndpointStanding, JobStanding
+from collector.model.value import Instant
 from collector.store.connect import COMMAND_TIMEOUT_S, FLEET, Connection, Pool, set_scope
 
 
@@ -38,9 +42,9 @@ class PracticeRow:
 class PracticeKey:
     """Where a practice stands in the worst-first order; `rank` counts from 1, as PostgreSQL's arrays do."""
 
-    rank: int
+    rank: Annotated[int, Field(ge=1, le=len(State))]
     attended: bool
-    since: datetime
+    since: Instant
     practice_id: UUID
 
 

@@ -92,8 +92,9 @@ async def _ticket_closes(scene: Scene) -> str | None:
 
 
 async def _pages_turn_green(scene: Scene) -> str | None:
-    states = {await _noc_state(scene), await _status_state(scene)}
-    return "NOC and status page" if states == {"ok"} else None
+    """The NOC page lists who needs somebody: those that are well have gone from it."""
+    green = await _noc_state(scene) is None and await _status_state(scene) == "ok"
+    return "off the NOC's list, green on its own page" if green else None
 
 
 STORY = (

@@ -34,8 +34,8 @@ def test_a_story_that_cannot_happen_in_time_says_which_step_and_fails() -> None:
 
 def test_ctrl_c_stops_all_it_started() -> None:
     demo = subprocess.Popen(
-        [Path(sys.executable).parent / "vigie", "demo"], cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, text=True,
-        start_new_session=True,
+        [Path(sys.executable).parent / "vigie", "demo"], cwd=ROOT, env=_environment(), stdout=subprocess.PIPE,
+        text=True, start_new_session=True,
     )  # fmt: skip
     assert demo.stdout is not None
     for line in demo.stdout:

@@ -83,7 +83,8 @@ class Fleet:
     ) -> UUID:
         endpoint_id = uuid4()
         await self.owner.execute(
-            "INSERT INTO endpoint_now VALUES ($1, $2, $3, $4, 'Windows Server 2022', '1.0', $5, $6, $7, $8, 0, $9, $10, $11)",
+            """INSERT INTO endpoint_now
+               VALUES ($1, $2, $3, $4, 'Windows Server 2022', '1.0', $5, $6, $7, $8, 0, $9, $10, $11)""",
             practice_id, endpoint_id, name, role, state, reason, self.now - 90 * 24 * HOUR, self.now - seen, patches,
             None if patches is None else self.now - 5 * HOUR, protection,
         )  # fmt: skip
@@ -105,7 +106,8 @@ class Fleet:
         good_at = self.now - good if good else None
         due_at = self.now + due if due is not None else None
         await self.owner.execute(
-            "INSERT INTO job_now VALUES ($1, $2, $3, $4, $5, 'restic', $6, $7, $8, $9, $8, 52000000000, $10, $11, 86400)",
+            """INSERT INTO job_now
+               VALUES ($1, $2, $3, $4, $5, 'restic', $6, $7, $8, $9, $8, 52000000000, $10, $11, 86400)""",
             practice_id, subject, endpoint_id, name, job, state, reason, good_at, "success" if good else None, due_at,
             due_at + HOUR if due_at else None,
         )  # fmt: skip

@@ -106,14 +106,24 @@ async def test_a_noc_whose_collectors_are_away_does_not_look_green(database: Dat
 
 async def test_a_deadline_that_passed_unjudged_does_not_look_green(database: Database, fleet: Fleet) -> None:
     practice_id = await well(fleet)
-    await database.owner.execute("UPDATE job_now SET missed_at = $1", NOW - HOUR)
-    await database.owner.execute("UPDATE practice_now SET evaluated_at = $1", NOW - 2 * HOUR)
+    await database.owner.execute("INSERT INTO due VALUES ($1, $2)", practice_id, NOW - HOUR)
     assert "Our evaluation is running late." in words(await noc(database, fleet))
     page = await status(database, "/status/well", "en")
     assert "<title>? Unknown – Cabinet Doré</title>" in page.text
     assert "All well" not in words(page)
-    await database.owner.execute("UPDATE practice SET retired_at = now() WHERE practice_id = $1", practice_id)
+    await database.owner.execute("UPDATE due SET evaluate_at = $1", NOW + HOUR)
     assert "late" not in words(await noc(database, fleet))
+
+
+async def test_our_own_lapse_hides_no_practice_in_need(database: Database, fleet: Fleet) -> None:
+    practice_id = await fleet.practice("A", "critical", "backup_failed.failed", link="a")
+    await fleet.job(practice_id, "nightly", "critical", "backup_failed.failed")
+    await fleet.endpoint(practice_id, "SRV")
+    await database.owner.execute("UPDATE listening SET up_to = $1", NOW - HOUR)
+    page = await status(database, "/status/a", "en")
+    assert "<title>● Critical – A</title>" in page.text
+    assert "The last backup failed." in words(page)
+    assert 'class="chip ok"' not in page.text
 
 
 async def test_the_noc_pages_beyond_what_fits(database: Database, fleet: Fleet) -> None:

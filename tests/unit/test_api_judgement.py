@@ -1,5 +1,7 @@
 """What the pages work out by themselves: the loss, whether they can vouch for it, instants in words, cursors."""
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -141,6 +143,24 @@ def test_another_year_is_said() -> None:
 @pytest.mark.parametrize("key", [PracticeKey(1, True, NOW, SERVER), NewestKey(NOW, SERVER)])
 def test_a_cursor_comes_back_as_it_went(key: PracticeKey | NewestKey) -> None:
     assert from_cursor(type(key), to_cursor(key)) == key
+
+
+def written(**key: object) -> str:
+    """A cursor written by hand, over a good one."""
+    good = {"rank": 1, "attended": True, "since": NOW.isoformat(), "practice_id": str(SERVER)}
+    return base64.urlsafe_b64encode(json.dumps(good | key).encode()).decode().rstrip("=")
+
+
+def test_a_cursor_written_by_hand_is_read_like_ours() -> None:
+    assert from_cursor(PracticeKey, written()) == PracticeKey(1, True, NOW, SERVER)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rank": 2**31}, {"since": "2026-01-01T00:00:00"}, {"since": "0001-01-01T00:00:00+14:00"}]
+)
+def test_a_cursor_that_the_store_could_not_take_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ProblemError):
+        from_cursor(PracticeKey, written(**wrong))
 
 
 @pytest.mark.parametrize("cursor", ["", "!", "é", "AAAA", "bnVsbA", to_cursor(NewestKey(NOW, SERVER))])

@@ -38,6 +38,7 @@ CREATE TABLE vigie.due (
 CREATE INDEX due_evaluate_at ON vigie.due (evaluate_at);
 CALL vigie.guard('vigie.due');
 GRANT SELECT, INSERT, UPDATE ON vigie.due TO vigie_worker;
+GRANT SELECT ON vigie.due TO vigie_reader;
 
 -- Projections: what pages and dashboards read; written with every evaluation, never read by a rule.
 CREATE TABLE vigie.practice_now (

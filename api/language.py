@@ -1,0 +1,85 @@
+"""The words of the pages in each language, and which one a reader wants."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from babel import Locale
+from markupsafe import Markup
+
+TEXTS = Path(__file__).parent / "texts"
+_UNKNOWN_REASON = "reason.other"
+
+
+class Language(StrEnum):
+    FR = "fr"
+    EN = "en"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Called with a key and the words to fill in, which are escaped."""
+
+    language: Language
+    by_key: Mapping[str, str]
+
+    def __call__(self, key: str, **words: object) -> Markup:
+        return Markup(self.by_key[key]).format(**words)  # noqa: S704 - our own texts; format() escapes the words
+
+    def count(self, key: str, number: int) -> Markup:
+        """The text for a number of things, by the language's own plural."""
+        plural = Locale(self.language).plural_form(number)
+        return self(f"{key}.{'one' if plural == 'one' else 'other'}", n=number)
+
+    def reason(self, code: str) -> Markup:
+        """A reason code in words; one that we have no words for is never shown as a code."""
+        key = f"reason.{code}"
+        return self(key if key in self.by_key else _UNKNOWN_REASON)
+
+
+def load_texts() -> dict[Language, Texts]:
+    return {language: Texts(language, read_texts(language)) for language in Language}
+
+
+def read_texts(language: Language) -> dict[str, str]:
+    return dict(_flat(tomllib.loads((TEXTS / f"{language}.toml").read_text("utf-8"))))
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, str(value)
+
+
+def wanted_language(asked: str | None, accepted: str, otherwise: Language) -> Language:
+    """The language asked for by hand, else the first of the browser's that we speak."""
+    spoken = {language.value: language for language in Language}
+    if asked in spoken:
+        return spoken[asked]
+    preferred = (tag.partition("-")[0].lower() for tag in _by_preference(accepted))
+    return next((spoken[tag] for tag in preferred if tag in spoken), otherwise)
+
+
+def _by_preference(accepted: str) -> list[str]:
+    """The tags of an Accept-Language header, most wanted first (RFC 9110, 12.5.4)."""
+    weighed: list[tuple[float, str]] = []
+    for part in accepted.split(","):
+        tag, _, weight = part.partition(";")
+        quality = _quality(weight)
+        if quality > 0:
+            weighed.append((quality, tag.strip()))
+    return [tag for _, tag in sorted(weighed, key=lambda one: -one[0])]
+
+
+def _quality(weight: str) -> float:
+    name, _, value = weight.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

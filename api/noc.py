@@ -1,0 +1,115 @@
+"""The NOC page: who needs us now? Behind an operator's session, the worst first."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from api.cursor import from_cursor, to_cursor
+from api.desk import AtDesk, Desk
+from api.language import Language
+from api.moments import Moments
+from api.pulse import Lapse, lapse
+from api.session import OwnForm, SignedIn
+from collector.model.finding import State
+from collector.store.acknowledgement import acknowledge
+from collector.store.connect import COMMAND_TIMEOUT_S
+from collector.store.noc import LastingIncident, count_by_state, lasting_by_practice, pulse
+from collector.store.reading import PracticeKey, PracticeRow, practices_worst_first, reading
+
+routes = APIRouter(include_in_schema=False)
+
+PRACTICES_SHOWN = 50
+INCIDENTS_SHOWN = 5
+_NEEDS_US = frozenset({State.CRITICAL, State.WARNING, State.UNKNOWN})
+
+
+@dataclass(frozen=True)
+class Need:
+    """A practice on the page, and what is open there."""
+
+    practice: PracticeRow
+    status_page: str | None
+    incidents: list[LastingIncident]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the page shows of the fleet; `following` is where the next page begins."""
+
+    counts: dict[State, int]
+    needs: list[Need]
+    following: str | None
+    lapsed: Lapse | None
+
+    @property
+    def worst(self) -> State:
+        """The worst state that any practice is in; with nobody to watch, nothing is known."""
+        return min((state for state, number in self.counts.items() if number), key=_rank, default=State.UNKNOWN)
+
+
+def _rank(state: State) -> int:
+    return state.rank
+
+
+@routes.get("/")
+async def front() -> Response:
+    return RedirectResponse("/noc", HTTPStatus.SEE_OTHER)
+
+
+@routes.get("/noc")
+async def noc(
+    request: Request,
+    desk: AtDesk,
+    session: SignedIn,
+    state: State | None = None,
+    after: Annotated[str | None, Query(max_length=1_000)] = None,
+) -> Response:
+    overview = await _overview(desk, state, from_cursor(PracticeKey, after))
+    texts = desk.pages.words(request, Language.EN)
+    return desk.pages.show(
+        "noc.html",
+        texts,
+        session=session,
+        overview=overview,
+        chosen=state,
+        paged=after is not None,
+        shown=PRACTICES_SHOWN,
+        moments=Moments(texts.language, "UTC", desk.now()),
+    )
+
+
+@routes.post("/noc/incidents/{incident_id}/acknowledge")
+async def acknowledge_here(
+    desk: AtDesk,
+    session: OwnForm,
+    incident_id: UUID,
+    comment: Annotated[str, Form(max_length=2_000, pattern=r"^[^\x00]*$")] = "",
+) -> Response:
+    """Back to the page in any case: one resolved meanwhile is gone from it, one acknowledged says by whom."""
+    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
+        before = await acknowledge(conn, incident_id, at=desk.now(), actor=session.operator, comment=comment)
+    if before is None:
+        raise HTTPException(404)
+    return RedirectResponse(f"/noc#incident-{incident_id}", HTTPStatus.SEE_OTHER)
+
+
+async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None) -> Overview:
+    states = frozenset([chosen]) if chosen else _NEEDS_US
+    now = desk.now()
+    async with reading(desk.pool) as conn:
+        rows = await practices_worst_first(conn, states, after, PRACTICES_SHOWN + 1)
+        shown = rows[:PRACTICES_SHOWN]
+        lasting = await lasting_by_practice(conn, [row.practice_id for row in shown], INCIDENTS_SHOWN)
+        counts = await count_by_state(conn)
+        beat = await pulse(conn, now)
+    return Overview(
+        counts=dict(counts),
+        needs=[Need(row, desk.status_page(row.link), lasting[row.practice_id]) for row in shown],
+        following=to_cursor(shown[-1].key) if len(rows) > PRACTICES_SHOWN else None,
+        lapsed=lapse(beat, now),
+    )

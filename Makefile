@@ -18,6 +18,7 @@ check: venv
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m dashboards.generate --check
 
 generate: venv  ## what is made from the code and committed
 	$(BIN)/vigie schema

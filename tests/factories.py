@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from collector.model.finding import Finding
 from collector.model.heartbeat import Backup, Endpoint, Heartbeat, Role, RunStatus, Sections
 from collector.model.policy import Every, JobPolicy, Policy, Schedule
 from collector.model.report import Report
 from collector.model.snapshot import EndpointState, JobState, Run, Sighting, Snapshot
+from collector.model.subject import job_subject
 from collector.simulation.heartbeats import uuid7
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
@@ -54,7 +56,7 @@ def report(
 ) -> Report:
     """A report sent `at`; it arrives at once and names its endpoint unless told otherwise."""
     return Report(
-        heartbeat_id=new_id(at),
+        heartbeat_id=new_id(received_at or at),
         endpoint_id=endpoint_id,
         received_at=received_at or at,
         sent_at=at,
@@ -109,3 +111,9 @@ def policy(jobs: Iterable[JobPolicy] = (), **more: object) -> Policy:
     return Policy.model_validate(
         {"practice_id": PRACTICE, "practice": "Cabinet Test", "jobs": {one.subject: one for one in jobs}, **more}
     )
+
+
+def finding(rule: str = "backup_missed", job: str = "daily", **more: object) -> Finding:
+    subject = job_subject(ENDPOINT, job)
+    fields = {"subject": subject, "root": subject, "severity": "critical", "reason": "not_run", "since": NOW}
+    return Finding.model_validate({"rule": rule, **fields, **more})

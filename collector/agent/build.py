@@ -7,6 +7,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 PACKAGE = "vigie_agent"
+HERE = Path(__file__).parent
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _MAIN = f"from {PACKAGE} import main\n\nraise SystemExit(main())\n"
 
@@ -21,14 +22,14 @@ def build_zipapp(target: Path) -> Path:
         with ZipFile(file, "w", ZIP_DEFLATED) as archive:
             _add(archive, "__main__.py", _MAIN)
             for source in _sources():
-                _add(archive, f"{PACKAGE}/{source.name}", source.read_text(encoding="utf-8"))
+                _add(archive, f"{PACKAGE}/{source.as_posix()}", (HERE / source).read_text(encoding="utf-8"))
     target.chmod(0o755)
     return target
 
 
 def _sources() -> list[Path]:
-    folder = Path(__file__).parent
-    return sorted(path for path in folder.glob("*.py") if path.name != Path(__file__).name)
+    """Every file of the agent but this one, seen from here."""
+    return sorted(path.relative_to(HERE) for path in HERE.rglob("*.py") if path != Path(__file__))
 
 
 def _add(archive: ZipFile, name: str, content: str) -> None:

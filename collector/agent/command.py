@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from .durable import private_directory
-from .errors import ConfigurationError
-from .lock import only_agent
-from .log import say
+from .ground.clock import now
+from .ground.durable import private_directory
+from .ground.errors import ConfigurationError
+from .ground.identity import endpoint_id, only_agent
+from .ground.log import say
+from .heartbeat import compose
+from .looking import look
 from .options import Options, parse
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .settings import Settings
+from .sending.verdict import Verdict
+from .settings import Settings, read_settings
+from .watch import for_ever, once
 
 SENT = 0
 HELD = 1
@@ -43,37 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options) -> int:
-    from .settings import read_settings
-
     settings = read_settings(options)
     private_directory(settings.state)
     if options.show:
         return _show(settings)
     with only_agent(settings.state):
-        return _once(settings) if options.once else _for_ever(settings)
-
-
-def _once(settings: Settings) -> int:
-    from .verdict import Verdict
-    from .watch import once
-
-    ends = {Verdict.SETTLED: SENT, Verdict.HOLD: HELD}
-    return ends.get(once(settings), MISCONFIGURED)
-
-
-def _for_ever(settings: Settings) -> int:
-    from .watch import for_ever
-
-    for_ever(settings)
-    return SENT
+        if not options.once:
+            for_ever(settings)
+        ends = {Verdict.SETTLED: SENT, Verdict.HOLD: HELD}
+        return ends.get(once(settings), MISCONFIGURED)
 
 
 def _show(settings: Settings) -> int:
     """The heartbeat that would be sent, without using up a number; another agent may be running."""
-    from .clock import now
-    from .heartbeat import compose, look
-    from .identity import endpoint_id
-
-    heartbeat = compose(settings, endpoint_id(settings.state), 0, now(), look(settings))
+    sections = look(settings.state, settings.jobs)
+    heartbeat = compose(settings, endpoint_id(settings.state), 0, now(), sections)
     sys.stdout.write(json.dumps(heartbeat, indent=2, ensure_ascii=False) + "\n")
     return SENT

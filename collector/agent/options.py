@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from .version import AGENT, VERSION
-from .wire import ROLES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from .ground.contract import ROLES
+from .ground.log import AGENT, VERSION
 
 _ABOUT = """\
 Report this machine to Vigie: that it lives, its missing patches (apt), and the last

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import NoReturn
 from uuid import UUID
 
-from .backoff import Backoff
-from .clock import now
-from .drain import Drained, drain
-from .errors import ConfigurationError
-from .heartbeat import compose, look
-from .identity import endpoint_id, next_seq
-from .key import read_key
-from .log import say
-from .settings import Settings
-from .spool import Spool
-from .transport import post
-from .verdict import Verdict
-from .wire import Sections
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .ground.clock import now
+from .ground.contract import Sections
+from .ground.errors import ConfigurationError
+from .ground.identity import endpoint_id, next_seq
+from .ground.log import say
+from .heartbeat import compose
+from .looking import look
+from .sending.backoff import wait_s
+from .sending.drain import Drained, drain
+from .sending.spool import Spool
+from .sending.transport import post
+from .sending.verdict import Verdict
+from .settings import Settings, read_key
 
 _LONGEST_JITTER_S = 30.0
 
@@ -30,7 +28,7 @@ _LONGEST_JITTER_S = 30.0
 def once(settings: Settings) -> Verdict:
     read_key(settings.key_file)  # before anything is written: a wrong set-up is said at once
     who, spool = endpoint_id(settings.state), Spool(settings.state)
-    written = record(settings, who, spool, look(settings))
+    written = record(settings, who, spool, look(settings.state, settings.jobs))
     end = send(settings, spool).end
     return end if written or end is not Verdict.SETTLED else Verdict.HOLD
 
@@ -47,10 +45,10 @@ def record(settings: Settings, who: UUID, spool: Spool, sections: Sections) -> b
 
 def send(settings: Settings, spool: Spool) -> Drained:
     key = read_key(settings.key_file)
-    return drain(spool, lambda batch: post(settings.server, key, batch))
+    return drain(spool, lambda body: post(settings.server, key, body))
 
 
-def for_ever(settings: Settings) -> None:
+def for_ever(settings: Settings) -> NoReturn:
     """Ends by KeyboardInterrupt only; what is in the spool is whole at any moment."""
     read_key(settings.key_file)
     jitter = random.uniform(0, min(_LONGEST_JITTER_S, settings.interval_s / 10))  # noqa: S311 - spreading
@@ -72,7 +70,7 @@ class Watch:
         self._clock = clock
         self._who = endpoint_id(settings.state)
         self._spool = Spool(settings.state)
-        self._backoff = Backoff()
+        self._failures = 0
         self._next_beat = self._next_look = self._hold_until = clock()
 
     def turn(self) -> float:
@@ -88,9 +86,11 @@ class Watch:
 
     def _beat(self, at: float) -> None:
         """With a look when one is due. After a standstill the rhythm starts anew: nothing is made up for."""
-        looks = at >= self._next_look
-        record(self._settings, self._who, self._spool, look(self._settings) if looks else {})
-        self._next_look = at + self._settings.look_s if looks else self._next_look
+        sections: Sections = {}
+        if at >= self._next_look:
+            sections = look(self._settings.state, self._settings.jobs)
+            self._next_look = at + self._settings.look_s
+        record(self._settings, self._who, self._spool, sections)
         following = self._next_beat + self._settings.interval_s
         self._next_beat = following if following > at else at + self._settings.interval_s
 
@@ -102,6 +102,7 @@ class Watch:
             say("held in spool", why=failed)
             drained = Drained(Verdict.HOLD)
         if drained.end is Verdict.SETTLED:
-            self._backoff.succeed()
+            self._failures = 0
             return at
-        return self._clock() + self._backoff.fail(drained.retry_after_s)
+        self._failures += 1
+        return self._clock() + wait_s(self._failures, drained.retry_after_s)

@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import asyncpg
 import pytest
@@ -39,14 +40,14 @@ def repository(restic: Path, tmp_path: Path) -> Path:
 
 
 def _restic(restic: Path, repository: Path, password: Path, *arguments: str) -> None:
-    command = [restic, "--repo", repository, "--password-file", password, "--no-cache", *arguments]
+    command: list[str | Path] = [restic, "--repo", repository, "--password-file", password, "--no-cache", *arguments]
     subprocess.run(command, check=True, capture_output=True)
 
 
 def _agent(restic: Path, stack: Stack, key: str, *arguments: str, server: str | None = None) -> int:
     vigie = Path(sys.executable).parent / "vigie"
     path = f"{restic.parent}:{os.environ['PATH']}"
-    command = [vigie, "agent", "run", "--once", "--server", server or stack.collector_url, *arguments]
+    command: list[str | Path] = [vigie, "agent", "run", "--once", "--server", server or stack.collector_url, *arguments]
     return subprocess.run(command, env={"PATH": path, "VIGIE_AGENT_KEY": key}, check=False).returncode
 
 
@@ -84,7 +85,7 @@ async def test_this_machine_reports_its_patches_and_its_restic_backup(
     assert kept[0]["waited"] > kept[1]["waited"], "sent later, with its original sent_at"
 
 
-async def _rows(provider: Provider, query: str) -> list[dict[str, object]]:
+async def _rows(provider: Provider, query: str) -> list[dict[str, Any]]:
     conn = await asyncpg.connect(provider.stack.database_url)
     try:
         return [dict(row) for row in await conn.fetch(query)]
@@ -92,5 +93,5 @@ async def _rows(provider: Provider, query: str) -> list[dict[str, object]]:
         await conn.close()
 
 
-async def _row(provider: Provider, query: str) -> dict[str, object]:
+async def _row(provider: Provider, query: str) -> dict[str, Any]:
     return (await _rows(provider, query))[0]

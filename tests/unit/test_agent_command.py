@@ -8,20 +8,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
-from collector.agent import config_file, heartbeat, main, settings, watch
-from collector.agent.clock import now
-from collector.agent.errors import ConfigurationError
-from collector.agent.heartbeat import LARGEST, compose, encode, fitted
-from collector.agent.identity import endpoint_id
-from collector.agent.job import Job
-from collector.agent.lock import only_agent
+from collector.agent import command, main, settings, watch
+from collector.agent.ground.clock import now
+from collector.agent.ground.contract import LARGEST, Heartbeat, Sections
+from collector.agent.ground.errors import ConfigurationError
+from collector.agent.ground.fields import encode
+from collector.agent.ground.identity import endpoint_id, only_agent
+from collector.agent.heartbeat import compose
+from collector.agent.looking.restic import Job
 from collector.agent.options import parse
+from collector.agent.sending.spool import Spool
 from collector.agent.settings import Settings, read_settings
-from collector.agent.spool import Spool
-from collector.agent.wire import Heartbeat, Sections
 from collector.model.heartbeat import Heartbeat as Contract
 from tests.unit.test_agent_transport import Collector, always, listening, refuses, stores_all
 
@@ -30,10 +31,10 @@ HERE = ["run", "--server", "https://vigie.example.net"]
 
 @pytest.fixture(autouse=True)
 def _looks_at_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(_settings: Settings) -> Sections:
+    def nothing(_state: Path, _jobs: tuple[Job, ...]) -> Sections:
         return {}
 
-    for module in (watch, heartbeat):
+    for module in (watch, command):
         monkeypatch.setattr(module, "look", nothing)
     monkeypatch.setenv("VIGIE_AGENT_KEY", "k3y")
 
@@ -215,7 +216,7 @@ def test_the_help_names_every_setting_of_the_file_and_every_exit_code(capsys: py
     with pytest.raises(SystemExit):
         parse(["run", "--help"])
     text = capsys.readouterr().out
-    for name in (*config_file.VIGIE, *config_file.RESTIC):
+    for name in (*settings.VIGIE, *settings.RESTIC):
         assert f"  {name} = " in text
     assert f"(default: {settings.INTERVAL_S})" in text
 
@@ -235,7 +236,7 @@ def test_thousands_of_missing_patches_fit_the_contract_security_first(
         }
     }
     read = read_settings(parse([*HERE, "--state", str(tmp_path)]))
-    made = fitted(compose(read, endpoint_id(tmp_path), 1, now(), sections))
+    made = compose(read, endpoint_id(tmp_path), 1, now(), sections)
     assert len(encode(made)) <= LARGEST
     assert made["patches"]["missing"][0]["id"] == "package0=1.0"
     assert len(made["patches"]["missing"]) > 2_000
@@ -243,17 +244,18 @@ def test_thousands_of_missing_patches_fit_the_contract_security_first(
     Contract.model_validate_json(encode(made))
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("sign", "beats"), [(signal.SIGTERM, 2), (signal.SIGINT, 1)])
 def test_for_ever_beats_each_interval_until_it_is_told_to_stop(
-    collector: Collector, tmp_path: Path, sign: signal.Signals
+    collector: Collector, looked: Path, tmp_path: Path, sign: signal.Signals, beats: int
 ) -> None:
+    copytree(looked, tmp_path, dirs_exist_ok=True)
     argv = [sys.executable, "-m", "collector.agent", "run", "--server", collector.url, "--interval-s", "1"]
     with subprocess.Popen([*argv, "--state", str(tmp_path)], stderr=subprocess.PIPE, env=dict(os.environ)) as agent:
         deadline = time.monotonic() + 60
-        while len(collector.stored) < 3 and time.monotonic() < deadline:
+        while len(collector.stored) < beats and time.monotonic() < deadline:
             time.sleep(0.05)
         agent.send_signal(sign)
         _, said = agent.communicate(timeout=30)
     assert agent.returncode == 0
     assert said.endswith(b"vigie-agent: stopped\n")
-    assert collector.stored[:3] == [1, 2, 3]
+    assert collector.stored[:beats] == list(range(1, beats + 1))

@@ -6,10 +6,9 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from collector.agent.errors import ConfigurationError
-from collector.agent.identity import endpoint_id, next_seq
-from collector.agent.lock import only_agent
-from collector.agent.uuid7 import uuid7
+from collector.agent.ground.errors import ConfigurationError
+from collector.agent.ground.identity import endpoint_id, next_seq, only_agent
+from collector.agent.heartbeat import uuid7
 
 
 def test_uuid7_has_version_variant_and_its_milliseconds() -> None:

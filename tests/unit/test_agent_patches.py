@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.agent import apt_get, apt_python, patches
-from collector.agent.apt_files import last_installed_at, reboot_required_since, refreshed_at
-from collector.agent.errors import ToolError
-from collector.agent.patches import Upgrade, listed
+from collector.agent.ground.errors import ToolError
+from collector.agent.looking import apt, look
+from collector.agent.looking.apt import Upgrade, read_rows, read_simulation
+from collector.agent.looking.patches import how_patched, last_installed_at, listed, refreshed_at
 from collector.model.heartbeat import Patches
 
 APT_GET = """\
@@ -32,7 +32,7 @@ NOTHING = "Reading package lists...\n0 upgraded, 0 newly installed, 0 to remove 
 
 
 def test_apt_get_tells_upgrades_and_their_origin() -> None:
-    assert apt_get.parse(APT_GET) == [
+    assert read_simulation(APT_GET) == [
         ("base-files", "12.4+deb12u11", "12.4+deb12u15", False),
         ("libgcrypt20-dev", "1.10.1-3", "1.10.1-3+deb12u1", True),
         ("libpam-modules-bin", "1.5.2-6+deb12u1", "1.5.2-6+deb12u2", False),
@@ -41,18 +41,19 @@ def test_apt_get_tells_upgrades_and_their_origin() -> None:
 
 
 def test_nothing_missing_is_told_apart_from_no_answer() -> None:
-    assert apt_get.parse(NOTHING) == []
-    assert apt_python.parse(b"[]") == []
+    assert read_simulation(NOTHING) == []
+    assert read_rows([]) == []
     with pytest.raises(ToolError):
-        apt_get.parse("")
-    for garbage in (b"", b"{}", b'[["bash"]]', b"Traceback"):
+        read_simulation("")
+    garbage: tuple[object, ...] = (None, {}, [["bash"]], "[]")
+    for rows in garbage:
         with pytest.raises(ToolError):
-            apt_python.parse(garbage)
+            read_rows(rows)
 
 
 def test_python_apt_rows_are_read() -> None:
     rows = [["appstream", "0.16.1-2", "0.16.1-2+b1", False], ["apt", "2.6.1", "2.6.2", True]]
-    assert apt_python.parse(json.dumps(rows).encode()) == [tuple(row) for row in rows]
+    assert read_rows(rows) == [tuple(row) for row in rows]
 
 
 def test_security_comes_first_and_is_important() -> None:
@@ -81,16 +82,27 @@ def _touch(path: Path, at: float) -> None:
     os.utime(path, (at, at))
 
 
-def test_a_scan_without_lists_is_unknown_not_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scan_without_lists_is_unknown_not_clean(tmp_path: Path) -> None:
     _machine(tmp_path)
     assert refreshed_at(tmp_path) is None
-    assert patches.patches(tmp_path, tmp_path) is None
-    assert "run apt-get update" in capsys.readouterr().err
+    with pytest.raises(ToolError, match="run apt-get update"):
+        how_patched(tmp_path, tmp_path)
 
 
 def test_a_machine_without_apt_is_passed_over_in_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert patches.patches(tmp_path, tmp_path) is None
+    assert how_patched(tmp_path, tmp_path) is None
     assert capsys.readouterr().err == ""
+
+
+def test_a_section_that_fails_is_absent_and_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_state: Path) -> None:
+        raise ToolError("no package lists; run apt-get update")
+
+    monkeypatch.setattr("collector.agent.looking.how_patched", fails)
+    assert look(tmp_path, ()) == {}
+    assert "section left out section=patches why=ToolError('no package lists" in capsys.readouterr().err
 
 
 def test_the_servers_date_of_a_list_is_not_when_it_came_in(tmp_path: Path) -> None:
@@ -156,10 +168,16 @@ def test_without_any_log_the_package_database_dates_the_last_change(tmp_path: Pa
     assert last_installed_at(tmp_path) == 1_000_000
 
 
-def test_a_pending_reboot_is_dated_by_its_flag(tmp_path: Path) -> None:
-    assert reboot_required_since(tmp_path) is None
+def test_a_pending_reboot_is_dated_by_its_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "by_python", list)
+    _machine(tmp_path, "deb_bookworm-security")
+    before = how_patched(tmp_path, tmp_path)
     _touch(tmp_path / "var/run/reboot-required", 2_000_000)
-    assert reboot_required_since(tmp_path) == 2_000_000
+    after = how_patched(tmp_path, tmp_path)
+    assert before is not None
+    assert after is not None
+    assert before["reboot_required_since"] is None
+    assert after["reboot_required_since"] == "1970-01-24T03:33:20.000+00:00"
 
 
 def test_nothing_is_asked_twice_while_lists_and_packages_stand_still(
@@ -167,43 +185,44 @@ def test_nothing_is_asked_twice_while_lists_and_packages_stand_still(
 ) -> None:
     asked: list[int] = []
 
-    def upgrades() -> list[tuple[str, str, str, bool]]:
+    def upgrades() -> list[Upgrade]:
         asked.append(1)
-        return [("bash", "1", "2", True)]
+        return [Upgrade("bash", "1", "2", security=True)]
 
-    monkeypatch.setattr(apt_python, "upgrades", upgrades)
+    monkeypatch.setattr(apt, "by_python", upgrades)
     lists = _machine(tmp_path, "deb_bookworm-security")
-    first, second = (patches.patches(tmp_path, tmp_path) for _ in range(2))
+    first, second = (how_patched(tmp_path, tmp_path) for _ in range(2))
     assert first is not None
     assert (first, len(asked)) == (second, 1)
     os.utime(lists / "deb_bookworm-security_InRelease", (1, 1))
-    patches.patches(tmp_path, tmp_path)
+    how_patched(tmp_path, tmp_path)
     assert len(asked) == 2
 
 
-def test_when_neither_tool_answers_the_section_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails() -> list[tuple[str, str, str, bool]]:
-        raise ToolError("broken")
+def _fails() -> list[Upgrade]:
+    raise ToolError("broken")
 
-    monkeypatch.setattr(apt_python, "upgrades", fails)
-    monkeypatch.setattr(apt_get, "upgrades", fails)
+
+def test_without_python_apt_apt_get_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "by_python", _fails)
+    monkeypatch.setattr(apt, "by_apt_get", lambda: [Upgrade("bash", "1", "2", security=True)])
+    assert [one.name for one in apt.upgrades()] == ["bash"]
+
+
+def test_when_neither_tool_answers_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "by_python", _fails)
+    monkeypatch.setattr(apt, "by_apt_get", _fails)
     _machine(tmp_path, "deb_bookworm-security")
-    assert patches.patches(tmp_path, tmp_path) is None
+    with pytest.raises(ToolError, match="broken; broken"):
+        how_patched(tmp_path, tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt-get")
-def test_this_machine_gives_a_section_of_the_contract(tmp_path: Path) -> None:
-    found = patches.patches(tmp_path)
-    if found is None:
-        pytest.skip("no package lists here: run apt-get update")
-    Patches.model_validate_json(json.dumps(found))
-
-
-@pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt-get")
-def test_both_tools_agree_on_this_machine() -> None:
+def test_this_machine_gives_a_section_of_the_contract_and_both_tools_agree_on_it(looked: Path) -> None:
     try:
-        by_python = {row[0]: row[2] for row in apt_python.upgrades()}
-    except ToolError as missing:
-        pytest.skip(f"no python3-apt here: {missing}")
-    by_apt_get = {row[0]: row[2] for row in apt_get.upgrades()}
-    assert by_apt_get.items() <= by_python.items()
+        found = how_patched(looked)
+    except ToolError as unknown:
+        pytest.skip(f"this machine cannot say what it misses: {unknown}")
+    section = Patches.model_validate_json(json.dumps(found))
+    by_apt_get = {f"{one.name}={one.candidate}" for one in apt.by_apt_get()}
+    assert by_apt_get <= {patch.id for patch in section.missing}

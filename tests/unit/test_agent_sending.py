@@ -9,18 +9,20 @@ from uuid import UUID
 
 import pytest
 
-from collector.agent import drain as draining
-from collector.agent import spool as spooling
 from collector.agent import watch as watching
-from collector.agent.clock import now
-from collector.agent.drain import Drained, drain
+from collector.agent.ground.clock import now
+from collector.agent.ground.contract import Sections
 from collector.agent.heartbeat import compose
+from collector.agent.looking.restic import Job
+from collector.agent.sending import batch as batching
+from collector.agent.sending import drain as draining
+from collector.agent.sending import spool as spooling
+from collector.agent.sending.drain import Drained, drain
+from collector.agent.sending.spool import Spool
+from collector.agent.sending.transport import post
+from collector.agent.sending.verdict import Verdict
 from collector.agent.settings import Settings
-from collector.agent.spool import Spool
-from collector.agent.transport import post
-from collector.agent.verdict import Verdict
 from collector.agent.watch import Watch
-from collector.agent.wire import Sections
 from tests.unit.test_agent_transport import Collector, Items, Reply, always, listening, refuses, stores_all
 
 WHO = UUID("6f1c2f8e-0000-4000-8000-000000000001")
@@ -38,7 +40,7 @@ class Practice(NamedTuple):
         return heartbeat["sent_at"]
 
     def send(self, server: str | None = None) -> Drained:
-        return drain(self.spool, lambda batch: post(server or self.settings.server, "k3y", batch))
+        return drain(self.spool, lambda body: post(server or self.settings.server, "k3y", body))
 
 
 @pytest.fixture
@@ -73,7 +75,6 @@ def test_what_waited_is_sent_in_order_with_its_first_time_and_true_queue(
     assert [item["seq"] for item in items] == [1, 2, 10]
     assert [item["sent_at"] for item in items] == times
     assert [item["queued"] for item in items] == [2, 1, 0]
-    assert collector.headers[0]["Content-Encoding"] == "gzip"
 
 
 def test_a_long_queue_goes_in_batches_that_count_what_is_behind_them(
@@ -93,7 +94,7 @@ def test_a_batch_stays_below_its_bytes(
     for seq in range(1, 6):
         practice.beat(seq)
     each = max(path.stat().st_size for path in (practice.settings.state / "spool").iterdir())
-    monkeypatch.setattr("collector.agent.batch.LARGEST_BYTES", 2 * each + 1)
+    monkeypatch.setattr(batching, "LARGEST_BYTES", 2 * each + 1)
     practice.send()
     assert [len(items) for items in collector.requests] == [2, 2, 1]
 
@@ -165,24 +166,13 @@ def test_a_captive_portal_acknowledges_nothing(
     assert len(practice.spool.waiting()) == 1
 
 
-def test_a_passing_problem_of_one_heartbeat_holds_it(practice: Practice, collector: Collector) -> None:
-    def reply(items: Items) -> Reply:
-        problem = {"title": "busy", "status": 503}
-        return 422, {"results": [{"id": item["id"], "status": "rejected", "problem": problem} for item in items]}, {}
-
-    collector.reply = reply
-    practice.beat(1)
-    assert practice.send().end is Verdict.HOLD
-    assert len(practice.spool.waiting()) == 1
-
-
 def test_after_a_crash_between_writing_and_sending_it_is_sent_under_its_id(
     practice: Practice, collector: Collector
 ) -> None:
     practice.beat(1)
     (name,) = practice.spool.waiting()
     reopened = Spool(practice.settings.state)
-    drain(reopened, lambda batch: post(collector.url, "k3y", batch))
+    drain(reopened, lambda body: post(collector.url, "k3y", body))
     assert collector.requests[0][0]["id"] in name
 
 
@@ -190,17 +180,17 @@ def test_damaged_files_are_set_aside_and_do_not_stop_the_others(
     practice: Practice, collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = practice.settings.state / "spool"
-    practice.beat(5)
+    practice.beat(6)
     for position, content in enumerate([b"", b'{"id": "x', b"[1]", b'{"id": 3}', b"\xff\xfe", b"[" * 100_000]):
         (folder / f"{position:016d}-x.json").write_bytes(content)
     (folder / "0000000000000009-x.json.partial").write_bytes(b'{"id"')
     spool = Spool(practice.settings.state)
-    assert drain(spool, lambda batch: post(collector.url, "k3y", batch)).end is Verdict.SETTLED
-    assert collector.stored == [5]
+    assert drain(spool, lambda body: post(collector.url, "k3y", body)).end is Verdict.SETTLED
+    assert collector.stored == [6]
     assert collector.requests[0][0]["queued"] == 0
-    assert len(list((practice.settings.state / "corrupt").iterdir())) == 6
+    assert len(list((practice.settings.state / "rejected").glob("*.json"))) == 6
     assert list(folder.iterdir()) == []
-    assert capsys.readouterr().err.count("corrupt spool file set aside") == 6
+    assert capsys.readouterr().err.count("why=corrupt spool file") == 6
 
 
 def test_a_full_spool_drops_its_oldest_and_says_so_once(
@@ -213,24 +203,27 @@ def test_a_full_spool_drops_its_oldest_and_says_so_once(
     assert capsys.readouterr().err.count("oldest dropped") == 1
 
 
-@pytest.mark.parametrize(("bound", "value"), [("MAX_BYTES", 1), ("MAX_AGE_S", -1.0)])
+@pytest.mark.parametrize("bound", ["MAX_BYTES", "MAX_FILES"])
 def test_the_newest_is_kept_whatever_the_bounds(
-    practice: Practice, monkeypatch: pytest.MonkeyPatch, bound: str, value: float
+    practice: Practice, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    monkeypatch.setattr(spooling, bound, value)
+    monkeypatch.setattr(spooling, bound, 0)
     practice.beat(1)
     practice.beat(2)
     assert [int(name[:16]) for name in practice.spool.waiting()] == [2]
 
 
-def test_what_was_set_aside_is_bounded(practice: Practice, collector: Collector) -> None:
+def test_what_was_set_aside_is_bounded(
+    practice: Practice, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     collector.reply = always(400)
-    for seq in range(1, 104):
+    monkeypatch.setattr(spooling, "MAX_REJECTED", 3)
+    for seq in range(1, 7):
         practice.beat(seq)
     practice.send()
     kept = sorted(path.name for path in (practice.settings.state / "rejected").glob("*.json"))
-    assert [int(kept[0][:16]), int(kept[-1][:16]), len(kept)] == [4, 103, 100]
-    assert len(list((practice.settings.state / "rejected").glob("*.problem"))) == 100
+    assert [int(name[:16]) for name in kept] == [4, 5, 6]
+    assert len(list((practice.settings.state / "rejected").glob("*.problem"))) == 3
 
 
 class Rhythm:
@@ -246,7 +239,7 @@ class Rhythm:
         self.at = at
         return self._watch.turn()
 
-    def _look(self, _settings: Settings) -> Sections:
+    def _look(self, _state: Path, _jobs: tuple[Job, ...]) -> Sections:
         self.looked.append(self.at)
         return {}
 

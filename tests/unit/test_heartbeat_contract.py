@@ -106,7 +106,9 @@ WRONG_TYPES = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "field"), WRONG_TYPES, ids=[f"{n}-{field}" for n, (_, field) in enumerate(WRONG_TYPES)])
+@pytest.mark.parametrize(
+    ("sent", "field"), WRONG_TYPES, ids=[f"{n}-{field}" for n, (_, field) in enumerate(WRONG_TYPES)]
+)
 def test_wrong_type_is_refused_by_the_path_of_its_field(sent: dict[str, Any], field: str) -> None:
     assert refused_fields(sent) == {field}
 
@@ -132,7 +134,9 @@ ENUMERATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "field"), ENUMERATIONS, ids=[f"{n}-{field}" for n, (_, field) in enumerate(ENUMERATIONS)])
+@pytest.mark.parametrize(
+    ("sent", "field"), ENUMERATIONS, ids=[f"{n}-{field}" for n, (_, field) in enumerate(ENUMERATIONS)]
+)
 def test_value_outside_an_enumeration_is_refused(sent: dict[str, Any], field: str) -> None:
     assert refused_fields(sent) == {field}
 
@@ -260,7 +264,9 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("field", "most", "over", "made"), LIMITS, ids=[f"{n}-{one[0]}" for n, one in enumerate(LIMITS)])
+@pytest.mark.parametrize(
+    ("field", "most", "over", "made"), LIMITS, ids=[f"{n}-{one[0]}" for n, one in enumerate(LIMITS)]
+)
 def test_limit_takes_what_is_at_it_and_refuses_what_is_over(field: str, most: object, over: object, made: Any) -> None:
     assert read(made(**{field: most}))
     assert {path.rpartition(".")[2] for path in refused_fields(made(**{field: over}))} == {field}

@@ -1,0 +1,153 @@
+"""A request's body within its limits, inflated or not: a body, or a problem and nothing else."""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from collector.intake.body import BATCH_LIMIT, SINGLE_LIMIT, Body, Shape, read_body
+from collector.problems import ProblemError
+
+
+def request(*chunks: bytes, **headers: str | bytes) -> Request:
+    raw = [
+        (name.replace("_", "-").encode(), value.encode("latin-1") if isinstance(value, str) else value)
+        for name, value in headers.items()
+    ]
+    left = list(chunks)
+
+    async def receive() -> Message:
+        body = left.pop(0) if left else b""
+        return {"type": "http.request", "body": body, "more_body": bool(left)}
+
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": raw}, receive)
+
+
+async def status(*chunks: bytes, **headers: str | bytes) -> int:
+    try:
+        await read_body(request(*chunks, **headers))
+    except ProblemError as error:
+        return error.problem.status
+    return 202
+
+
+def pieces(raw: bytes, size: int) -> Sequence[bytes]:
+    return [raw[start : start + size] for start in range(0, len(raw), size)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "shape"),
+    [
+        (b"{}", "application/json", Shape.SINGLE),
+        (b"", "", Shape.SINGLE),
+        (b"[]", "application/json", Shape.ARRAY),
+        (b" \r\n\t[]", "application/json; charset=utf-8", Shape.ARRAY),
+        (b"[]", "", Shape.ARRAY),
+        (b"{}\n{}", "application/x-ndjson", Shape.LINES),
+        (b"{}\n{}", "Application/NDJSON; charset=utf-8", Shape.LINES),
+        (b"[]", "application/jsonl", Shape.LINES),
+        (b"{}", "text/plain; charset=iso-8859-1", Shape.SINGLE),
+        (b"\xef\xbb\xbf[]", "application/json", Shape.SINGLE),
+    ],
+)
+async def test_shape_is_said_by_the_type_or_the_first_character(raw: bytes, content_type: str, shape: Shape) -> None:
+    assert await read_body(request(raw, content_type=content_type)) == Body(shape, raw)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP "])
+async def test_gzip_is_inflated_however_it_is_cut(encoding: str, size: int) -> None:
+    raw = b'{"id": "' + b"x" * 3_000 + b'"}'
+    assert (await read_body(request(*pieces(gzip.compress(raw), size), content_encoding=encoding))).raw == raw
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "zstd"])
+async def test_unknown_encoding_is_refused(encoding: str) -> None:
+    assert await status(b"{}", content_encoding=encoding) == 415
+
+
+SQUEEZED = gzip.compress(b"{}")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"{}", SQUEEZED[:-1], SQUEEZED[:5], SQUEEZED[:-8] + bytes(8), zlib.compress(b"{}"), SQUEEZED[4:]],
+    ids=["empty", "plain", "truncated", "header only", "wrong checksum", "zlib", "no magic"],
+)
+async def test_what_is_not_whole_gzip_is_refused(sent: bytes) -> None:
+    assert await status(sent, content_encoding="gzip") == 400
+
+
+# BUG: what follows the first gzip member (RFC 1952 allows several) is dropped without a word, and a 202 given.
+@pytest.mark.parametrize("rest", [gzip.compress(b'\n{"id": 2}'), b"trailing"], ids=["second-member", "garbage"])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_nothing_behind_the_first_gzip_member_is_dropped_silently(rest: bytes, *, at_once: bool) -> None:
+    chunks = [SQUEEZED + rest] if at_once else [SQUEEZED, rest]
+    sent = request(*chunks, content_encoding="gzip", content_type="application/x-ndjson")
+    try:
+        raw = (await read_body(sent)).raw
+    except ProblemError as error:
+        raw = error.problem.type.encode()
+    assert raw in (b'{}\n{"id": 2}', b"urn:vigie:gzip")
+
+
+@pytest.mark.parametrize(
+    ("first", "size", "expected"),
+    [
+        (b"{", SINGLE_LIMIT, 202),
+        (b"{", SINGLE_LIMIT + 1, 413),
+        (b"[", SINGLE_LIMIT + 1, 202),
+        (b"[", BATCH_LIMIT, 202),
+        (b"[", BATCH_LIMIT + 1, 413),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_body_has_a_limit_by_its_shape(first: bytes, size: int, expected: int, encoding: str) -> None:
+    raw = first + b" " * (size - 1)
+    sent = gzip.compress(raw, 1) if encoding == "gzip" else raw
+    assert await status(*pieces(sent, 65_536), content_encoding=encoding) == expected
+
+
+async def test_gzip_bomb_is_refused_without_being_inflated() -> None:
+    bomb = gzip.compress(bytes(200 * 1024 * 1024), 1)
+    reading = request(*pieces(bomb, 4_096), content_encoding="gzip")
+    with pytest.raises(ProblemError) as refused:
+        await read_body(reading)
+    assert refused.value.problem.status == 413
+    assert (await reading.receive())["more_body"]  # most of it was never read
+
+
+async def test_body_that_declares_too_much_is_refused_unread() -> None:
+    declared = request(b"{}", content_length=str(BATCH_LIMIT + 1))
+    with pytest.raises(ProblemError) as refused:
+        await read_body(declared)
+    assert refused.value.problem.status == 413
+    assert (await declared.receive())["body"] == b"{}"
+
+
+@pytest.mark.parametrize("declared", ["2", "", "-1", "many", "0x10"])
+async def test_declared_length_is_only_a_hint(declared: str) -> None:
+    assert await status(b"{}", content_length=declared) == 202
+
+
+async def test_superscript_is_no_length() -> None:
+    # BUG: "²".isdigit() holds and int("²") raises; `isdecimal` says what is meant.
+    assert await status(b"{}", content_length=b"\xb2") == 202
+
+
+# BUG: only what comes out is counted, so that chunks without a declared length are read, and what follows the
+# end of the gzip stream is kept, without any limit (`read` should be counted beside `size`).
+@pytest.mark.parametrize(
+    "begin",
+    [SQUEEZED, b"\x1f\x8b\x08\x08" + bytes(6)],  # a whole stream; a header whose file name never ends
+    ids=["behind the end", "in the header"],
+)
+async def test_gzip_that_gives_nothing_is_not_read_for_ever(begin: bytes) -> None:
+    reading = request(begin, *[b"x" * 65_536] * (2 * BATCH_LIMIT // 65_536), content_encoding="gzip")
+    with pytest.raises(ProblemError) as refused:
+        await read_body(reading)
+    assert refused.value.problem.status in (400, 413)
+    assert (await reading.receive())["more_body"]

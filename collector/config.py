@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, RedisDsn, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "VIGIE_"
 # Read by the practice's agent, which shares the prefix and nothing else.
@@ -26,7 +26,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     database_url: SecretStr = Field(description="PostgreSQL with or without TimescaleDB: postgresql://...")
-    redis_url: RedisDsn | None = Field(None, description="Redis for ticks; without it workers sweep by themselves")
+    redis_url: RedisDsn | None = Field(
+        None, repr=False, description="Redis for ticks; without it workers sweep by themselves"
+    )
     host: str = Field("127.0.0.1", description="address that a process listens on")
     collector_port: Port = Field(8710, description="port of the collector")
     api_port: Port = Field(8720, description="port of the api")
@@ -34,14 +36,32 @@ class Settings(BaseSettings):
     public_url: AnyHttpUrl = Field(
         AnyHttpUrl("http://127.0.0.1:8720"), description="where people reach the api, for links in tickets"
     )
-    ticket_webhook_url: AnyHttpUrl | None = Field(None, description="receiver of tickets; without it none are sent")
+    ticket_webhook_url: AnyHttpUrl | None = Field(
+        None, repr=False, description="receiver of tickets; without it none are sent"
+    )
     ticket_webhook_secret: SecretStr | None = Field(None, description="its Standard Webhooks secret: whsec_...")
-    ticket_timeout: timedelta = Field(timedelta(seconds=10), description="how long a receiver may take (ISO 8601)")
+    ticket_timeout: timedelta = Field(
+        timedelta(seconds=10), gt=timedelta(0), description="how long a receiver may take (ISO 8601)"
+    )
     database_pool: int = Field(8, ge=1, le=200, description="connections of each process")
     intake_queue: int = Field(5_000, ge=1, description="heartbeats that wait for a commit before 503 is answered")
-    session_lifetime: timedelta = Field(timedelta(hours=12), description="how long a sign-in lasts (ISO 8601)")
+    session_lifetime: timedelta = Field(
+        timedelta(hours=12), gt=timedelta(0), description="how long a sign-in lasts (ISO 8601)"
+    )
     secure_cookies: bool = Field(False, description="set where the api is served over HTTPS")
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `read_settings` gives; it alone reads the environment."""
+        return (init_settings,)
 
     @field_validator("database_url")
     @classmethod
@@ -76,11 +96,12 @@ def _is_base64(text: str) -> bool:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process; refuses to go on with one that nobody reads."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    given = {name for name in environment if name.startswith(PREFIX) and not name.startswith(AGENT_PREFIX)}
-    if unknown := sorted(given - known):
+    ours = [name for name in environment if name.upper().startswith(PREFIX)]
+    given = [name for name in ours if not name.upper().startswith(AGENT_PREFIX)]
+    if unknown := sorted(name for name in given if name.upper() not in known):
         raise SettingsError(f"unknown setting {', '.join(unknown)}; known are: {', '.join(sorted(known))}")
     try:
-        return Settings()
+        return Settings.model_validate({name.upper().removeprefix(PREFIX).lower(): environment[name] for name in given})
     except ValidationError as error:
         raise SettingsError("; ".join(_said(problem["loc"], problem["msg"]) for problem in error.errors())) from None
 

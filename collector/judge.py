@@ -16,6 +16,7 @@ from collector.model.report import Report
 from collector.model.snapshot import Gap, Sighting, Snapshot
 from collector.model.value import earliest
 from collector.rules.registry import evaluate
+from collector.rules.standing import next_stale
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def judge(record: Record, sightings: Mapping[UUID, Sighting], gaps: tuple[Gap, .
         changes=changes,
         tickets=gathered.tickets,
         messages=gathered.messages,
-        next_due=earliest([evaluation.next_due, *(decision.next_due for decision in decisions.values())]),
+        next_due=earliest(
+            [evaluation.next_due, next_stale(seen, now), *(decision.next_due for decision in decisions.values())]
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from random import Random
 from uuid import UUID
 
 from collector.model.finding import Finding
+from collector.model.clock import clock_skew
 from collector.model.heartbeat import Backup, Endpoint, Heartbeat, Role, RunStatus, Sections
 from collector.model.policy import Every, JobPolicy, Policy, Schedule
 from collector.model.report import Report
@@ -53,6 +54,7 @@ def report(
     identity: Endpoint | None = None,
     endpoint_id: UUID = ENDPOINT,
     queued: int = 0,
+    clock_at: datetime | None = None,
 ) -> Report:
     """A report sent `at`; it arrives at once and names its endpoint unless told otherwise."""
     return Report(
@@ -60,7 +62,7 @@ def report(
         endpoint_id=endpoint_id,
         received_at=received_at or at,
         sent_at=at,
-        queued=queued,
+        skew=clock_skew(received_at or at, sent_at=at, queued=queued, clock_at=clock_at),
         endpoint=identity or endpoint(endpoint_id),
         sections=sections or Sections(),
     )

@@ -52,17 +52,20 @@ async def _read(request: Request) -> bytes:
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise problem(415, "encoding", "Unknown content encoding", f"Content-Encoding {encoding!r}: send gzip or none.")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > BATCH_LIMIT:
+    if declared.isdecimal() and int(declared) > BATCH_LIMIT:
         raise _too_large(f"a body may have {BATCH_LIMIT} bytes; Content-Length says {declared}")
     inflate = zlib.decompressobj(_WBITS_GZIP) if encoding != "identity" else None
     parts: list[bytes] = []
-    size = 0
+    size = read = 0
     async for chunk in request.stream():
         part = _inflated(inflate, chunk, BATCH_LIMIT + 1 - size) if inflate else chunk
         size += len(part)
-        if size > BATCH_LIMIT:
+        read += len(chunk)
+        if max(size, read) > BATCH_LIMIT:
             raise _too_large(f"a body may have {BATCH_LIMIT} bytes inflated")
         parts.append(part)
+        if inflate and inflate.unused_data:
+            raise problem(400, "gzip", "The body is not gzip", "More follows the gzip stream; nothing was stored.")
     if inflate and not inflate.eof:
         raise problem(400, "gzip", "The body is not gzip", "The gzip stream ends too early; nothing was stored.")
     return b"".join(parts)

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from uuid import UUID
 
@@ -47,7 +47,9 @@ class Changes:
     def __init__(self) -> None:
         self._last: OrderedDict[tuple[UUID, UUID], _Last] = OrderedDict()
 
-    def arrival(self, practice_id: UUID, beat: Heartbeat, received_at: datetime) -> Arrival:
+    def arrival(
+        self, practice_id: UUID, beat: Heartbeat, received_at: datetime, skew: timedelta = timedelta(0)
+    ) -> Arrival:
         key = (practice_id, beat.endpoint.id)
         last = self._last.pop(key, None)
         if last is not None and beat.seq != last.seq + 1:
@@ -60,7 +62,12 @@ class Changes:
         )
         self._remember(key, _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | digests))
         return _arrival(
-            practice_id, beat, received_at, changed, material=bool(changed) or _back(last, beat, received_at)
+            practice_id,
+            beat,
+            received_at,
+            skew,
+            sections=changed,
+            material=bool(changed) or _back(last, beat, received_at),
         )
 
     def forget(self, arrivals: Iterable[Arrival]) -> None:
@@ -88,7 +95,13 @@ def _back(last: _Last | None, beat: Heartbeat, received_at: datetime) -> bool:
 
 
 def _arrival(
-    practice_id: UUID, beat: Heartbeat, received_at: datetime, sections: tuple[SectionRow, ...], *, material: bool
+    practice_id: UUID,
+    beat: Heartbeat,
+    received_at: datetime,
+    skew: timedelta,
+    *,
+    sections: tuple[SectionRow, ...],
+    material: bool,
 ) -> Arrival:
     offset = beat.sent_at.utcoffset()
     return Arrival(
@@ -101,6 +114,7 @@ def _arrival(
         sent_offset_s=int(offset.total_seconds()) if offset else 0,
         interval_s=beat.interval_s,
         queued=beat.queued,
+        skew_s=round(skew.total_seconds()),
         sections=sections,
         material=material,
     )

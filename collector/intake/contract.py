@@ -1,18 +1,23 @@
 """From a body to heartbeats: each valid one, or what is wrong with it by the path of the field."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
-from collector.intake.body import BATCH_ITEMS, Body, Shape
+from collector.intake.body import BATCH_ITEMS, BATCH_LIMIT, Body, Shape
 from collector.model.heartbeat import Heartbeat
 from collector.problems import Problem, ProblemError, contract_broken, problem
 
 LATEST_ACCEPTED = timedelta(days=35)
 
-_ARRAY = TypeAdapter(list[Heartbeat])
+# JSON values a body may have: one that breaks the contract costs a hundred times its bytes to tell of.
+MOST_VALUES = BATCH_LIMIT // 32
+
+_ARRAY = TypeAdapter(Annotated[list[Heartbeat], Field(max_length=BATCH_ITEMS, fail_fast=True)])
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,10 @@ class Broken:
 
 
 def read_heartbeats(body: Body) -> list[Heartbeat | Broken]:
-    """Each item of a body in its order. Raises 400 for what is not JSON, 413 for too many items."""
+    """Each item of a body in its order. Raises 400 for what is not JSON, 413 for too many items or values."""
+    if body.raw.count(b",") > MOST_VALUES:
+        detail = f"A body may have {MOST_VALUES} values; send fewer heartbeats at once."
+        raise problem(413, "too_large", "Too many values", detail)
     if body.shape is Shape.LINES:
         lines = [line for line in body.raw.splitlines() if line.strip()]
         _check_count(len(lines))
@@ -41,15 +49,15 @@ def _read_array(raw: bytes) -> list[Heartbeat | Broken]:
     except ValidationError:
         items = _items(raw)
         _check_count(len(items))
-        return [_read_one(to_json(item)) for item in items]
+        return [_read_one(json.dumps(item).encode()) for item in items]
     _check_count(len(beats))
     return beats
 
 
 def _items(raw: bytes) -> list[object]:
     try:
-        items = from_json(raw)
-    except ValueError as error:
+        items = json.loads(raw.decode())
+    except (ValueError, RecursionError) as error:
         raise not_json(str(error)) from None
     return items if isinstance(items, list) else [items]
 
@@ -81,9 +89,9 @@ def not_json(detail: str) -> ProblemError:
     return problem(400, "not_json", "The body is not JSON", detail)
 
 
-def too_old(beat: Heartbeat, received_at: datetime) -> Broken | None:
-    """A replayed heartbeat from before the window; a live one with a dead clock is let in and flagged."""
-    if beat.queued == 0 or received_at - beat.sent_at <= LATEST_ACCEPTED:
+def too_old(beat: Heartbeat, received_at: datetime, skew: timedelta) -> Broken | None:
+    """A replayed heartbeat from before the window; one with a dead clock is let in and flagged."""
+    if received_at - (beat.sent_at + skew) <= LATEST_ACCEPTED:
         return None
     detail = f"sent_at: {beat.sent_at.isoformat()} is more than {LATEST_ACCEPTED.days} days ago; drop it."
     return Broken(Problem(type="urn:vigie:too_old", title="Too old", status=422, detail=detail), str(beat.id))

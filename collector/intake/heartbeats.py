@@ -1,7 +1,9 @@
 """`POST /v1/heartbeats`: the answer leaves only after the commit."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,7 +17,9 @@ from collector.intake.contract import Broken, read_heartbeats, too_old
 from collector.intake.group_commit import GroupCommit, OverloadedError, Received
 from collector.intake.keys import Keyring
 from collector.metrics import IntakeMetrics
+from collector.model.clock import clock_skew
 from collector.model.heartbeat import Heartbeat
+from collector.model.value import EARLIEST, LATEST
 from collector.problems import MEDIA_TYPE, Problem, ProblemError, problem
 from collector.store.connect import StoreAwayError, UnstorableError
 from collector.store.intake import Arrival
@@ -43,6 +47,30 @@ class Results(BaseModel):
     results: list[Accepted | Rejected]
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """Ours when the request came, and the endpoint's when it was sent, where its `Date` header tells."""
+
+    received_at: datetime
+    clock_at: datetime | None
+
+    def skew(self, beat: Heartbeat) -> timedelta:
+        return clock_skew(self.received_at, sent_at=beat.sent_at, queued=beat.queued, clock_at=self.clock_at)
+
+    def check(self, beat: Heartbeat) -> Heartbeat | Broken:
+        return too_old(beat, self.received_at, self.skew(beat)) or beat
+
+
+def _date(header: str) -> datetime | None:
+    """An HTTP date (RFC 9110, section 5.6.7) within the calendar; anything else tells nothing."""
+    try:
+        read = parsedate_to_datetime(header)
+    except (ValueError, TypeError):
+        return None
+    told = read if read.tzinfo else read.replace(tzinfo=UTC)
+    return told if EARLIEST <= told <= LATEST else None
+
+
 class Door:
     """What the route needs: who may report, what is new, and the way to the disk."""
 
@@ -57,9 +85,9 @@ class Door:
             practice_id = await self._keyring.practice_of(request)
             body = await read_body(request)
             items = read_heartbeats(body)
-            received_at = datetime.now(UTC)
-            checked = [one if isinstance(one, Broken) else too_old(one, received_at) or one for one in items]
-            received = await self._store(practice_id, checked, received_at)
+            clocks = Clocks(datetime.now(UTC), _date(request.headers.get("date", "")))
+            checked = [one if isinstance(one, Broken) else clocks.check(one) for one in items]
+            received = await self._store(practice_id, checked, clocks)
         except ProblemError as error:
             self._metrics.refused.labels(status=error.problem.status).inc()
             raise
@@ -67,16 +95,18 @@ class Door:
             return _answer_one(practice_id, checked[0], received)
         return _answer_batch(practice_id, checked, received)
 
-    async def _store(self, practice_id: UUID, items: Sequence[Heartbeat | Broken], received_at: datetime) -> Received:
+    async def _store(self, practice_id: UUID, items: Sequence[Heartbeat | Broken], clocks: Clocks) -> Received:
         beats = [one for one in items if isinstance(one, Heartbeat)]
         self._metrics.heartbeats.labels(outcome="rejected").inc(len(items) - len(beats))
         if not beats:
             return {}
-        arrivals = [self._changes.arrival(practice_id, beat, received_at) for beat in beats]
+        now = clocks.received_at
+        arrivals = [self._changes.arrival(practice_id, beat, now, clocks.skew(beat)) for beat in beats]
         received = await self._commit_or_forget(arrivals)
-        stored = sum(received[arrival.identity] == received_at for arrival in arrivals)
-        self._metrics.heartbeats.labels(outcome="stored").inc(stored)
-        self._metrics.heartbeats.labels(outcome="resent").inc(len(arrivals) - stored)
+        resent = [arrival for arrival in arrivals if received[arrival.identity] != now]
+        self._changes.forget(resent)
+        self._metrics.heartbeats.labels(outcome="stored").inc(len(arrivals) - len(resent))
+        self._metrics.heartbeats.labels(outcome="resent").inc(len(resent))
         return received
 
     async def _commit_or_forget(self, arrivals: Sequence[Arrival]) -> Received:

@@ -8,6 +8,7 @@ from collector.model.heartbeat import Alert, AlertStatus, Backup, Endpoint, Rest
 from collector.model.report import Report
 from collector.model.snapshot import AlertState, EndpointState, JobState, PatchState, ProtectionState, Run, Snapshot
 from collector.model.subject import Subject, job_subject
+from collector.model.value import EARLIEST
 
 # A closed alert is remembered for as long as a late report about it can still arrive.
 ALERT_MEMORY = timedelta(days=35)
@@ -62,7 +63,9 @@ def _scans(known: EndpointState, report: Report) -> dict[str, object]:
     update: dict[str, object] = {}
     patches, protection = report.sections.patches, report.sections.protection
     if patches is not None and _newer(known.patches, report.as_of):
-        update["patches"] = PatchState(as_of=report.as_of, patches=patches)
+        update["patches"] = PatchState(
+            as_of=report.as_of, patches=patches.model_copy(update={"scanned_at": report.ours(patches.scanned_at)})
+        )
     if protection is not None and _newer(known.protection, report.as_of):
         update["protection"] = ProtectionState(as_of=report.as_of, products=protection)
     return update
@@ -94,9 +97,14 @@ def _jobs(known: Mapping[Subject, JobState], report: Report) -> Mapping[Subject,
         jobs[subject] = _with_run(job, report, backup)
     for test in report.sections.restore_tests or ():
         subject = job_subject(report.endpoint_id, test.job)
-        if subject in jobs:
-            jobs[subject] = _with_restore_test(jobs[subject], report, test)
+        jobs[subject] = _with_restore_test(jobs.get(subject) or _first_proof(report, test), report, test)
     return jobs
+
+
+def _first_proof(report: Report, test: RestoreTest) -> JobState:
+    return JobState(
+        endpoint_id=report.endpoint_id, job=test.job, tool=None, as_of=EARLIEST, first_seen_at=report.received_at
+    )
 
 
 def _first_run(report: Report, backup: Backup) -> JobState:
@@ -116,7 +124,7 @@ def _with_run(job: JobState, report: Report, backup: Backup) -> JobState:
         job = job.with_backup(as_of=report.as_of, backup=backup)
     if backup.status is RunStatus.RUNNING:
         return _with_start(job, report, backup)
-    run = _run(report, backup)
+    run = _same_end(_run(report, backup), job.last_run)
     update: dict[str, object] = {}
     if job.last_run is None or run.finished_at >= job.last_run.finished_at:
         update["last_run"] = run
@@ -127,10 +135,17 @@ def _with_run(job: JobState, report: Report, backup: Backup) -> JobState:
     return job.model_copy(update=update)
 
 
+def _same_end(run: Run, known: Run | None) -> Run:
+    """A run told of again ended when it was first told to, or before."""
+    same = known is not None and known.reported_end == run.reported_end and known.run_id == run.run_id
+    return run.model_copy(update={"finished_at": min(run.finished_at, known.finished_at)}) if known and same else run
+
+
 def _with_start(job: JobState, report: Report, backup: Backup) -> JobState:
     started_at = report.ours(backup.started_at or report.sent_at)
     over = job.last_run is not None and job.last_run.finished_at >= started_at
-    return job if over else job.model_copy(update={"running_since": started_at})
+    later = job.running_since is not None and job.running_since > started_at
+    return job if over or later else job.model_copy(update={"running_since": started_at})
 
 
 def _run(report: Report, backup: Backup) -> Run:
@@ -141,6 +156,7 @@ def _run(report: Report, backup: Backup) -> Run:
         status=backup.status,
         started_at=report.ours(backup.started_at) if backup.started_at else None,
         finished_at=report.ours(backup.finished_at),
+        reported_end=backup.finished_at,
         bytes_total=backup.bytes_total,
         bytes_added=backup.bytes_added,
         files_total=backup.files_total,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import UUID7, Field, StringConstraints, model_validator
 
-from collector.model.value import Contract, Count, Expiry, Instant, Label, Text
+from collector.model.value import ONE_LINE, Contract, Count, Expiry, Instant, Label, Name, Text
 
 
 class Role(StrEnum):
@@ -86,15 +86,16 @@ class AlertStatus(StrEnum):
     DISMISSED = "dismissed"
 
 
-# A job's name stands in subjects, tickets and pages; control characters would break all three.
-JobName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+JobName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=ONE_LINE)]
+
+# A list fails at its first bad item: naming every one of thousands would cost a hundred times the body.
 
 
 class Endpoint(Contract):
     """The machine. Its identity is the agent's install id; the name is only a label."""
 
     id: UUID
-    name: Label
+    name: Name
     role: Role
     os: Label | None = None
     agent: Label | None = None
@@ -134,7 +135,7 @@ class Backup(Contract):
     files_total: Count | None = None
     files_changed: Count | None = None
     message: Text | None = None
-    copies: Annotated[tuple[Copy, ...], Field(max_length=50)] = ()
+    copies: Annotated[tuple[Copy, ...], Field(max_length=50, fail_fast=True)] = ()
     restore_points: RestorePoints | None = None
 
     @model_validator(mode="after")
@@ -165,7 +166,7 @@ class Patches(Contract):
     """How far the machine is patched, as of its last scan."""
 
     scanned_at: Instant
-    missing: Annotated[tuple[MissingPatch, ...], Field(max_length=5_000)] = ()
+    missing: Annotated[tuple[MissingPatch, ...], Field(max_length=5_000, fail_fast=True)] = ()
     last_installed_at: Instant | None = None
     reboot_required_since: Instant | None = None
 
@@ -190,11 +191,11 @@ class Alert(Contract):
 class Sections(Contract):
     """What a heartbeat may carry beside the sign of life."""
 
-    backups: Annotated[tuple[Backup, ...], Field(max_length=500)] | None = None
-    restore_tests: Annotated[tuple[RestoreTest, ...], Field(max_length=500)] | None = None
+    backups: Annotated[tuple[Backup, ...], Field(max_length=500, fail_fast=True)] | None = None
+    restore_tests: Annotated[tuple[RestoreTest, ...], Field(max_length=500, fail_fast=True)] | None = None
     patches: Patches | None = None
-    protection: Annotated[tuple[Protection, ...], Field(max_length=50)] | None = None
-    alerts: Annotated[tuple[Alert, ...], Field(max_length=1_000)] | None = None
+    protection: Annotated[tuple[Protection, ...], Field(max_length=50, fail_fast=True)] | None = None
+    alerts: Annotated[tuple[Alert, ...], Field(max_length=1_000, fail_fast=True)] | None = None
 
 
 class Heartbeat(Sections):

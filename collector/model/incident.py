@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
+
+from pydantic import model_validator
 
 from collector.model.finding import Severity
 from collector.model.subject import Subject
@@ -23,6 +25,12 @@ class EscalationPolicy(Value):
 
     name: str
     steps: tuple[Step, ...]
+
+    @model_validator(mode="after")
+    def _in_the_order_of_their_time(self) -> Self:
+        if list(self.steps) != sorted(self.steps, key=lambda step: step.after):
+            raise ValueError("steps must stand in the order of their time")
+        return self
 
 
 class IncidentState(StrEnum):

@@ -58,7 +58,9 @@ class Cron(Value):
     def due_after(self, anchor: datetime) -> datetime:
         """The next time strictly after `anchor`, found in the zone and only then taken to UTC (safe at DST)."""
         local = anchor.astimezone(ZoneInfo(self.zone))
-        return next(CronSim(self.expression, local)).astimezone(anchor.tzinfo)
+        # cronsim drops `fold`: in the repeated hour it begins with slots that are past.
+        slots = (slot.astimezone(anchor.tzinfo) for slot in CronSim(self.expression, local))
+        return next(slot for slot in slots if slot > anchor)
 
 
 Schedule = Annotated[Every | Cron, Field(discriminator="kind")]

@@ -74,6 +74,7 @@ class Run(Value):
     status: RunStatus
     started_at: datetime | None
     finished_at: datetime
+    reported_end: datetime | None = None
     bytes_total: int | None = None
     bytes_added: int | None = None
     files_total: int | None = None
@@ -89,7 +90,7 @@ class Run(Value):
 class JobState(Value):
     endpoint_id: UUID | None
     job: str
-    tool: str
+    tool: str | None
     as_of: datetime
     first_seen_at: datetime
     last_run: Run | None = None
@@ -105,7 +106,9 @@ class JobState(Value):
 
     def with_backup(self, *, as_of: datetime, backup: Backup) -> Self:
         """The facts of a newer report: which tool, which copies, which restore points."""
-        facts = {"tool": backup.tool, "copies": backup.copies, "restore_points": backup.restore_points}
+        facts: dict[str, object] = {"tool": backup.tool}
+        if backup.status is not RunStatus.RUNNING:
+            facts |= {"copies": backup.copies, "restore_points": backup.restore_points}
         return self.model_copy(update={**facts, "as_of": as_of})
 
 

@@ -4,33 +4,44 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 # PostgreSQL's text and jsonb cannot hold NUL.
 _NO_NUL = r"^[^\x00]*$"
+# What stands in subjects, titles and pages stays on one line.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ONE_LINE)]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=_NO_NUL)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
-_EARLIEST = datetime(1601, 1, 1, tzinfo=UTC)  # the zero of Windows' clock
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1601, 1, 1, tzinfo=UTC)  # the zero of Windows' clock
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def _within_calendar(instant: datetime) -> datetime:
     """Refuse what shifting by a zone or a skew could push out of the calendar."""
-    if not _EARLIEST <= instant <= _LATEST:
-        raise ValueError(f"must lie between the years {_EARLIEST.year} and {_LATEST.year}")
+    if not EARLIEST <= instant <= LATEST:
+        raise ValueError(f"must lie between the years {EARLIEST.year} and {LATEST.year}")
     return instant
 
 
 def _for_ever_is_finite(instant: datetime) -> datetime:
     """Tools write "for ever" as the last instant of the calendar."""
-    return min(instant, _LATEST)
+    return min(instant, LATEST)
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_within_calendar)]
-Expiry = Annotated[AwareDatetime, AfterValidator(_for_ever_is_finite)]
+def _written_as_a_date(written: object) -> object:
+    """Refuse a string of digits, which pydantic would read as seconds since 1970."""
+    if not isinstance(written, datetime) and (not isinstance(written, str) or written[4:5] != "-"):
+        raise ValueError("must be an RFC 3339 instant with an offset")
+    return written
+
+
+_Written = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_as_a_date)]
+Instant = Annotated[_Written, AfterValidator(_within_calendar)]
+Expiry = Annotated[_Written, AfterValidator(_for_ever_is_finite)]
 
 
 def earliest(instants: Iterable[datetime | None]) -> datetime | None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.model.policy import JobPolicy
+from collector.model.clock import SKEW_TOLERATED
+from collector.model.policy import Every, JobPolicy, Schedule
 from collector.model.snapshot import Gap, JobState, extended
 
 
@@ -11,6 +12,18 @@ from collector.model.snapshot import Gap, JobState, extended
 class Deadline:
     due_at: datetime
     missed_at: datetime
+
+
+def _slot_after(schedule: Schedule, ended: datetime) -> datetime:
+    """The first slot that a run does not count for: one that ended just ahead of its slot counts for it.
+
+    A clock may be ahead by as much as is tolerated and not corrected.
+    """
+    slot = schedule.due_after(ended)
+    if isinstance(schedule, Every):
+        return slot
+    following = schedule.due_after(slot)
+    return following if slot - ended <= min(SKEW_TOLERATED, (following - slot) / 2) else slot
 
 
 def deadline(job: JobPolicy, state: JobState | None, gaps: tuple[Gap, ...]) -> Deadline:
@@ -23,7 +36,7 @@ def deadline(job: JobPolicy, state: JobState | None, gaps: tuple[Gap, ...]) -> D
     4. Our own outages within the grace move its end.
     """
     last_run = state.last_run if state else None
-    due_at = job.schedule.due_after(last_run.finished_at if last_run else job.since)
+    due_at = _slot_after(job.schedule, last_run.finished_at) if last_run else job.schedule.due_after(job.since)
     if state and state.running_since:
         due_at = min(due_at, max(state.running_since, job.since))
     return Deadline(due_at, extended(due_at, due_at + job.grace, gaps))

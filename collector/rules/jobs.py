@@ -33,7 +33,7 @@ def watched_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
 def _all_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
     for state in snapshot.jobs.values():
         yield WatchedJob(state.endpoint_id, state.job, policy.for_job(state.endpoint_id, state.job), state)
-    reported_names = {state.job for state in snapshot.jobs.values()}
+    reported_names = {state.job for state in snapshot.jobs.values() if not policy.retirement(state.subject)}
     for scheduled in policy.jobs.values():
         known = scheduled.job in reported_names if scheduled.endpoint_id is None else scheduled.subject in snapshot.jobs
         if not known:

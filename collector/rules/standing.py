@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from collector.model.finding import Finding, State
-from collector.model.heartbeat import ProtectionMode
+from collector.model.heartbeat import Protection, ProtectionMode
 from collector.model.policy import Policy
 from collector.model.snapshot import EndpointState, PatchState, ProtectionState, Snapshot
 from collector.model.standing import EndpointStanding, JobStanding, Standing
 from collector.model.subject import Subject, endpoint_subject
+from collector.model.value import earliest
 from collector.rules.deadline import deadline
 from collector.rules.jobs import WatchedJob, watched_jobs
 from collector.rules.liveness import last_seen, missing_at
@@ -17,6 +18,7 @@ from collector.rules.liveness import last_seen, missing_at
 # Source: NIST SP 800-40r4 asks for continuous discovery; a week lets a machine be off over holidays.
 SCAN_STALE = timedelta(days=7)
 
+_INSTANT = timedelta(microseconds=1)
 _Worst = Mapping[Subject, Finding]
 
 
@@ -93,6 +95,12 @@ def _unknown(endpoint: EndpointState, backed_up: bool, now: datetime) -> str | N
     return None
 
 
+def next_stale(snapshot: Snapshot, now: datetime) -> datetime | None:
+    """When the next scan goes stale: standings hold until then, or until the next finding."""
+    scans = (one.patches.patches.scanned_at for one in snapshot.endpoints.values() if one.patches)
+    return earliest(at for scan in scans if (at := scan + SCAN_STALE + _INSTANT) > now)
+
+
 def _stale(scan: PatchState | None, now: datetime) -> bool:
     return scan is not None and now - scan.patches.scanned_at > SCAN_STALE
 
@@ -101,8 +109,13 @@ def _protection(state: ProtectionState | None) -> ProtectionMode | None:
     """The best mode among the products; passive beside an active one is no lack."""
     if state is None:
         return None
-    modes = [one.mode for one in state.products]
-    return min(modes, key=list(ProtectionMode).index, default=ProtectionMode.OFF)
+    return min(map(_protects, state.products), key=list(ProtectionMode).index, default=ProtectionMode.OFF)
+
+
+def _protects(product: Protection) -> ProtectionMode:
+    """A product that is active and does not look in real time protects nothing."""
+    idle = product.mode is ProtectionMode.ACTIVE and not product.real_time
+    return ProtectionMode.OFF if idle else product.mode
 
 
 def _job(job: WatchedJob, snapshot: Snapshot, worst: _Worst, now: datetime) -> JobStanding:

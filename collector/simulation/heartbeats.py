@@ -40,7 +40,7 @@ def uuid7(at: datetime, random: Random) -> UUID:
 def beats(practice: str, machine: MachineScript, begin: datetime, until: timedelta) -> Iterator[Heartbeat]:
     """What one machine sends from the beginning of the story until an instant of it, in order."""
     seed = endpoint_id(practice, machine)
-    for seq in range(int((until - machine.first) / machine.interval) + 1):
+    for seq in range((until - machine.first) // machine.interval + 1):
         at = machine.first + seq * machine.interval
         if not any(fault.kind is FaultKind.DEAD and fault.holds(at) for fault in machine.faults):
             yield beat(practice, machine, begin, seq, Random(f"{seed}/{seq}"))  # noqa: S311 - repeatable

@@ -31,6 +31,7 @@ class Arrival:
     sent_offset_s: int
     interval_s: int
     queued: int
+    skew_s: int
     sections: tuple[SectionRow, ...]
     material: bool
 
@@ -43,8 +44,9 @@ class Arrival:
 _APPEND = """
     WITH arrived AS (
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::bigint[],
-                             $6::timestamptz[], $7::int[], $8::int[], $9::int[], $10::boolean[])
-            AS a (practice_id, id, received_at, endpoint_id, seq, sent_at, sent_offset_s, interval_s, queued, material)
+                             $6::timestamptz[], $7::int[], $8::int[], $9::int[], $10::bigint[], $11::boolean[])
+            AS a (practice_id, id, received_at, endpoint_id, seq, sent_at, sent_offset_s, interval_s, queued, skew_s,
+                  material)
     ), fresh AS (
         INSERT INTO accepted (practice_id, id, received_at)
         SELECT practice_id, id, received_at FROM arrived ORDER BY practice_id, id
@@ -52,13 +54,13 @@ _APPEND = """
         RETURNING practice_id, id
     ), beats AS (
         INSERT INTO heartbeat (practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s,
-                               interval_s, queued)
-        SELECT practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s, interval_s, queued
+                               interval_s, queued, skew_s)
+        SELECT practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s, interval_s, queued, skew_s
         FROM arrived JOIN fresh USING (practice_id, id)
     ), sections AS (
-        INSERT INTO section (practice_id, received_at, heartbeat_id, kind, endpoint_id, sent_at, queued, body)
-        SELECT practice_id, received_at, id, kind, endpoint_id, sent_at, queued, body::jsonb
-        FROM unnest($11::uuid[], $12::uuid[], $13::text[], $14::text[]) AS s (practice_id, id, kind, body)
+        INSERT INTO section (practice_id, received_at, heartbeat_id, kind, endpoint_id, sent_at, skew_s, body)
+        SELECT practice_id, received_at, id, kind, endpoint_id, sent_at, skew_s, body::jsonb
+        FROM unnest($12::uuid[], $13::uuid[], $14::text[], $15::text[]) AS s (practice_id, id, kind, body)
         JOIN arrived USING (practice_id, id) JOIN fresh USING (practice_id, id)
     ), wakes AS (
         INSERT INTO wake (practice_id, received_at, heartbeat_id)
@@ -90,6 +92,7 @@ async def append(conn: Connection, arrivals: Sequence[Arrival]) -> dict[Identity
         [one.sent_offset_s for one in beats],
         [one.interval_s for one in beats],
         [one.queued for one in beats],
+        [one.skew_s for one in beats],
         [one.material for one in beats],
         [one.practice_id for one, _ in sections],
         [one.id for one, _ in sections],

@@ -1,7 +1,7 @@
 """What the series say: reports to fold, and the last sign of life of each endpoint."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from asyncpg import Record
@@ -12,7 +12,7 @@ from collector.model.snapshot import Sighting
 from collector.store.connect import Connection
 
 _SECTIONS = """
-    SELECT asked.ordinal, s.heartbeat_id, s.endpoint_id, s.received_at, s.sent_at, s.queued, s.kind, s.body
+    SELECT asked.ordinal, s.heartbeat_id, s.endpoint_id, s.received_at, s.sent_at, s.skew_s, s.kind, s.body
     FROM unnest($2::timestamptz[], $3::uuid[]) WITH ORDINALITY AS asked (received_at, heartbeat_id, ordinal)
     JOIN section AS s ON s.practice_id = $1
         AND s.received_at = asked.received_at AND s.heartbeat_id = asked.heartbeat_id
@@ -24,7 +24,7 @@ _SIGHTINGS = """
     CROSS JOIN LATERAL (
         SELECT received_at, interval_s, queued FROM heartbeat
         WHERE practice_id = $1 AND endpoint_id = asked.endpoint_id AND received_at <= $3
-        ORDER BY received_at DESC LIMIT 1
+        ORDER BY received_at DESC, seq DESC LIMIT 1
     ) AS last
 """
 
@@ -50,7 +50,7 @@ def _report(rows: list[Record]) -> Report:
         endpoint_id=first["endpoint_id"],
         received_at=first["received_at"],
         sent_at=first["sent_at"],
-        queued=first["queued"],
+        skew=timedelta(seconds=first["skew_s"]),
         endpoint=Endpoint.model_validate_json(identity) if identity else None,
         sections=Sections.model_validate_json(sections),
     )

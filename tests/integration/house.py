@@ -15,9 +15,9 @@ from collector.administer import Deed, Enrolled, enrol_practice, set_job
 from collector.evaluate import judge_practice
 from collector.intake.changes import Changes
 from collector.judge import Verdict
+from collector.model.finding import Severity
 from collector.model.heartbeat import Heartbeat
 from collector.model.incident import TicketEvent, TicketMessage
-from collector.model.finding import Severity
 from collector.model.policy import JobPolicy
 from collector.model.snapshot import Gap
 from collector.model.subject import Subject
@@ -103,13 +103,13 @@ def message(practice_id: UUID, ticket_id: UUID, sequence: int, at: datetime = NO
 
 _ADD_TICKET = """
     INSERT INTO ticket (practice_id, ticket_id, root, state, severity, title, opened_at, sequence)
-    VALUES ($1, $2, $2::text, 'open', 'critical', 'A ticket', $3, 1)
+    VALUES ($1, $2, $4, 'open', 'critical', 'A ticket', $3, 1)
 """
 
 
 async def open_ticket(house: House, practice_id: UUID, at: datetime = NOW) -> UUID:
     ticket_id = new_id(at)
-    await house.owner.execute(_ADD_TICKET, practice_id, ticket_id, at)
+    await house.owner.execute(_ADD_TICKET, practice_id, ticket_id, at, str(ticket_id))
     return ticket_id
 
 
@@ -135,7 +135,7 @@ async def running(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[None]]]
     async with app.router.lifespan_context(app) as state:
         held: Mapping[str, Any] = state or {}
 
-        async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
+        async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
             await app({**scope, "state": dict(held)}, receive, send)
 
         yield asgi

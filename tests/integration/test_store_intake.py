@@ -81,12 +81,11 @@ async def test_two_collectors_that_commit_the_same_heartbeat_store_it_once(eithe
 async def test_a_resend_waits_for_the_commit_it_meets_and_gets_its_instant(either_house: House) -> None:
     beat = heartbeat()
     ours, theirs = arrival(A, beat), arrival(A, beat, NOW + MINUTE)
-    async with either_house.intake.acquire() as conn:
-        async with conn.transaction():
-            await append(conn, [ours])
-            waiting = asyncio.create_task(store(either_house, theirs))
-            await until(lambda: _somebody_waits(either_house))
-            assert not waiting.done()
+    async with either_house.intake.acquire() as conn, conn.transaction():
+        await append(conn, [ours])
+        waiting = asyncio.create_task(store(either_house, theirs))
+        await until(lambda: _somebody_waits(either_house))
+        assert not waiting.done()
     assert await waiting == {ours.identity: NOW}
 
 

@@ -61,7 +61,9 @@ async def test_a_message_put_off_holds_its_successors_and_no_other_ticket(either
     await sent(either_house, second)
     (next_one,) = await taken(either_house)
     assert (next_one.message.ticket_id, next_one.message.sequence) == (second.message.ticket_id, 2)
-    (again,) = [one for one in await taken(either_house, NOW + HOUR) if one.message.ticket_id == first.message.ticket_id]
+    (again,) = [
+        one for one in await taken(either_house, NOW + HOUR) if one.message.ticket_id == first.message.ticket_id
+    ]
     assert (again.outbox_id, again.message.sequence, again.attempts) == (first.outbox_id, 1, 2)
 
 

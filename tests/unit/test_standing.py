@@ -79,7 +79,6 @@ def test_endpoint_says_why_it_is_not_ok(
 
 
 def test_protection_that_watches_nothing_is_not_green() -> None:
-    # BUG: mode "active" with real-time protection off shows as ok.
     written = protected("active").model_dump_json()
     blind = EndpointState.model_validate_json(written.replace('"real_time":true', '"real_time":false'))
     (one,) = stands(snapshot([blind], [WELL])).endpoints

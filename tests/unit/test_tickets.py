@@ -186,8 +186,6 @@ def test_verdict_is_due_when_its_findings_are() -> None:
 
 
 def test_scan_that_will_go_stale_is_due_then() -> None:
-    # BUG: what the practice's page shows turns grey by the clock alone, yet nothing wakes the worker for it
-    # (standing depends on `now`; only findings give a `next_due`).
     scan = {"as_of": NOW, "patches": {"scanned_at": NOW}}
     now = NOW + 6 * DAY + 23 * HOUR
     due = House().judge(snapshot([endpoint_state(now, interval_s=86_400, patches=scan)]), now).next_due

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from email.utils import formatdate
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ def post(server: str, key: str, body: bytes) -> Answer:
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",
         "User-Agent": f"{AGENT}/{VERSION}",
+        # Our clock as we send: what waited in the spool is told apart from a clock that is wrong.
+        "Date": formatdate(usegmt=True),
     }
     connection = _connect(server)
     try:

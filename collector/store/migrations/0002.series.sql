@@ -13,7 +13,8 @@ CREATE INDEX accepted_received ON vigie.accepted USING brin (received_at);
 CALL vigie.guard('vigie.accepted');
 GRANT SELECT, INSERT ON vigie.accepted TO vigie_intake;
 
--- One narrow row for each heartbeat. `sent_at` is the endpoint's clock as it was, with its offset.
+-- One narrow row for each heartbeat. `sent_at` is the endpoint's clock as it was, with its offset;
+-- `skew_s` is how far that clock lagged ours, zero within what is tolerated.
 CREATE TABLE vigie.heartbeat (
     practice_id   uuid NOT NULL,
     endpoint_id   uuid NOT NULL,
@@ -24,6 +25,7 @@ CREATE TABLE vigie.heartbeat (
     sent_offset_s integer NOT NULL,
     interval_s    integer NOT NULL,
     queued        integer NOT NULL,
+    skew_s        bigint NOT NULL,
     PRIMARY KEY (practice_id, endpoint_id, received_at, id)
 );
 GRANT SELECT, INSERT ON vigie.heartbeat TO vigie_intake;
@@ -37,7 +39,7 @@ CREATE TABLE vigie.section (
     kind         text NOT NULL,
     endpoint_id  uuid NOT NULL,
     sent_at      timestamptz NOT NULL,
-    queued       integer NOT NULL,
+    skew_s       bigint NOT NULL,
     body         jsonb NOT NULL,
     PRIMARY KEY (practice_id, received_at, heartbeat_id, kind)
 );

@@ -65,7 +65,7 @@ CREATE TABLE vigie.endpoint_now (
     reason           text,
     first_seen_at    timestamptz NOT NULL,
     last_seen_at     timestamptz NOT NULL,
-    skew_s           integer NOT NULL,
+    skew_s           bigint NOT NULL,
     missing_patches  integer,
     patches_scanned_at timestamptz,
     protection       text,

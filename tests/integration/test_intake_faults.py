@@ -1,0 +1,181 @@
+"""The door while the database is away, overloaded or refuses: nothing is acknowledged, and it heals by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import NoReturn
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from collector.intake import group_commit
+from collector.intake.group_commit import GroupCommit, OverloadedError
+from collector.metrics import IntakeMetrics
+from collector.store.connect import StoreAwayError, UnstorableError
+from collector.store.intake import SectionRow
+from collector.store.migrate import apply_migrations, prepare
+from deploy.local import Services
+from tests.conftest import Database, Server, _admin
+from tests.factories import heartbeat
+from tests.integration.house import House, arrival, count, enrol, opened, until
+from tests.integration.test_intake import URL, beat, door
+
+NOBODY = f"Bearer vgp_{'0' * 16}_{'0' * 64}"
+
+
+@asynccontextmanager
+async def lanes(house: House, queue: int = 1_000) -> AsyncIterator[GroupCommit]:
+    commit = GroupCommit(house.intake, IntakeMetrics(CollectorRegistry()), queue)
+    running = asyncio.create_task(commit.run())
+    yield commit
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def unstorable() -> tuple[SectionRow, ...]:
+    return (SectionRow("backups", "{not json"),)
+
+
+# BUG: group_commit.py `_lane` ends with the first exception it does not know, and with it the process's only way to
+# the disk; whoever waits is never answered. Mend: catch Exception in `_commit`, log it, fail the group as away.
+async def test_a_lane_survives_what_nobody_foresaw(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    practice_id = (await enrol(house)).practice.practice_id
+    with monkeypatch.context() as once:
+        once.setattr(group_commit, "append", _surprised)
+        async with lanes(house) as commit:
+            async with asyncio.timeout(5):
+                with pytest.raises(StoreAwayError):
+                    await commit.store([arrival(practice_id)])
+            once.undo()
+            async with asyncio.timeout(5):
+                assert await commit.store([arrival(practice_id)])
+
+
+async def _surprised(*_: object) -> NoReturn:
+    raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+
+async def test_a_row_that_the_store_refuses_sinks_no_neighbour(house: House) -> None:
+    practice_id = (await enrol(house)).practice.practice_id
+    good = [arrival(practice_id, heartbeat(seq=n)) for n in range(4)]
+    bad = replace(arrival(practice_id), sections=unstorable())
+    async with lanes(house) as commit:
+        answers = await asyncio.gather(*(commit.store([one]) for one in [*good, bad]), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [dict] * 4 + [UnstorableError]
+    assert await count(house, "heartbeat") == 4
+
+
+async def test_those_who_wait_share_a_commit(house: House) -> None:
+    practice_id = (await enrol(house)).practice.practice_id
+    registry = CollectorRegistry()
+    commit = GroupCommit(house.intake, IntakeMetrics(registry), 1_000)
+    waiting = [asyncio.create_task(commit.store([arrival(practice_id, heartbeat(seq=n))])) for n in range(50)]
+    await asyncio.sleep(0)
+    running = asyncio.create_task(commit.run())
+    await asyncio.gather(*waiting)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    commits = registry.get_sample_value("vigie_intake_commit_heartbeats_count")
+    assert await count(house, "heartbeat") == 50
+    assert commits is not None
+    assert commits <= 2
+
+
+async def test_beyond_the_queue_nothing_is_taken(house: House) -> None:
+    """No lane runs, so what is queued stays queued."""
+    commit = GroupCommit(house.intake, IntakeMetrics(CollectorRegistry()), 2)
+    waiting = [asyncio.create_task(commit.store([arrival(heartbeat().id, heartbeat(seq=n))])) for n in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError):
+        await commit.store([arrival(heartbeat().id)])
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits(house: House) -> None:
+    practice_id = (await enrol(house)).practice.practice_id
+    async with lanes(house, queue=1) as commit:
+        assert len(await commit.store([arrival(practice_id, heartbeat(seq=n)) for n in range(5)])) == 5
+
+
+async def test_a_wrong_port_is_503_and_the_process_lives() -> None:
+    async with door("postgresql://vigie@127.0.0.1:1/vigie") as client:
+        answer = await client.post(URL, json=beat(), headers={"authorization": NOBODY})
+        ready = await client.get("/readyz")
+        alive = await client.get("/livez")
+    assert (answer.status_code, answer.json()["type"], answer.headers["retry-after"]) == (
+        503, "urn:vigie:store_away", "5",
+    )  # fmt: skip
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (ready.status_code, alive.status_code) == (503, 200)
+
+
+async def test_a_collector_that_starts_before_the_migrations_heals_by_itself(server: Server) -> None:
+    await _admin(server, "CREATE DATABASE vigie_early")
+    url = server.url_of("vigie_early")
+    try:
+        async with door(url) as client:
+            early = await client.post(URL, json=beat(), headers={"authorization": NOBODY})
+            await asyncio.to_thread(apply_migrations, url)
+            await prepare(url)
+            async with (
+                asyncpg.create_pool(url, min_size=1, server_settings={"search_path": "vigie, public"}) as owner,
+                opened(Database(url, owner)) as house,
+            ):
+                token = (await enrol(house)).key
+            late = await client.post(URL, json=beat(), headers={"authorization": f"Bearer {token}"})
+        assert (early.status_code, late.status_code) == (503, 202)
+    finally:
+        await _admin(server, "DROP DATABASE vigie_early WITH (FORCE)")
+
+
+async def test_a_missing_database_is_not_ready(server: Server) -> None:
+    async with door(server.url_of("vigie_missing")) as client:
+        assert (await client.get("/readyz")).status_code == 503
+
+
+# BUG: group_commit.py: on a connection that was just killed asyncpg may raise InternalClientError ("cannot switch to
+# state 12"), which is neither AWAY nor a PostgresError. It escapes the lane, the TaskGroup cancels the other lane and
+# the lifespan, and the collector never commits again. A lane must survive whatever a commit raises.
+async def test_a_database_that_went_away_and_came_back(fragile: Services, fragile_house: House) -> None:
+    """Killed, not stopped: what was answered with 202 is there afterwards, what was answered with 503 is not."""
+    token = (await enrol(fragile_house, "Fragile")).key
+    headers = {"authorization": f"Bearer {token}"}
+    before, during, after = beat(0), beat(1), beat(2)
+    async with door(fragile.database_url) as client:
+        assert (await client.post(URL, json=before, headers=headers)).status_code == 202
+        await asyncio.to_thread(fragile.postgres.kill)
+        refused = await client.post(URL, json=during, headers=headers)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert (await client.get("/readyz")).status_code == 503
+        await asyncio.to_thread(fragile.postgres.start)
+
+        async def accepted() -> bool:
+            return (await client.post(URL, json=after, headers=headers)).status_code == 202
+
+        await until(accepted)
+        assert (await client.get("/readyz")).status_code == 200
+    stored = await fragile_house.owner.fetch("SELECT id::text FROM heartbeat ORDER BY seq")
+    assert [row["id"] for row in stored] == [before["id"], after["id"]]
+
+
+async def test_sections_that_a_failed_commit_lost_are_sent_again(fragile: Services, fragile_house: House) -> None:
+    """The resend writes its sections, although the collector had seen them before the commit failed."""
+    token = (await enrol(fragile_house, "Fragile again")).key
+    headers = {"authorization": f"Bearer {token}"}
+    lost = beat(1)
+    async with door(fragile.database_url) as client:
+        await client.post(URL, json=beat(0, endpoint=lost["endpoint"], backups=None), headers=headers)
+        await asyncio.to_thread(fragile.postgres.stop)
+        assert (await client.post(URL, json=lost, headers=headers)).status_code == 503
+        await asyncio.to_thread(fragile.postgres.start)
+
+        async def accepted() -> bool:
+            return (await client.post(URL, json=lost, headers=headers)).status_code == 202
+
+        await until(accepted)
+    kinds = await fragile_house.owner.fetch("SELECT kind FROM section WHERE heartbeat_id::text = $1", lost["id"])
+    assert {row["kind"] for row in kinds} >= {"backups"}

@@ -15,7 +15,14 @@ from collector.model.subject import Subject, endpoint_subject, job_subject
 from collector.store.configuration import load_policy, put_policy
 from collector.store.connect import Connection, lock_practice
 from collector.store.credentials import add_operator, add_practice_key, revoke_operator, revoke_practice_key
-from collector.store.practices import Practice, add_practice, endpoints_named, find_practice, retire_practice
+from collector.store.practices import (
+    Practice,
+    add_practice,
+    endpoints_named,
+    find_practice,
+    knows_job,
+    retire_practice,
+)
 from collector.store.wakes import begin_watch
 
 
@@ -77,7 +84,9 @@ async def retire_endpoint(conn: Connection, practice: Practice, endpoint: str, b
 async def retire_job(
     conn: Connection, practice: Practice, endpoint_id: UUID | None, job: str, because: str, deed: Deed
 ) -> None:
-    """Stop watching a job, and forget its schedule."""
+    """Stop watching a job, and forget its schedule. Without an endpoint, that of every machine."""
+    if not await knows_job(conn, practice.practice_id, endpoint_id, job):
+        raise NotDoneError(f"{practice.name} has no job {job!r}; its status page names them")
     await _retire(conn, practice, job_subject(endpoint_id, job), because, deed)
 
 
@@ -92,6 +101,13 @@ async def retire_whole_practice(conn: Connection, practice: Practice, because: s
             f"practice retired: {because}",
             deed,
         )
+
+
+async def add_key(conn: Connection, practice: Practice, deed: Deed) -> Credential:
+    key = Credential.mint(Holder.PRACTICE)
+    async with conn.transaction():
+        await add_practice_key(conn, practice.practice_id, key, at=deed.at, actor=deed.actor)
+    return key
 
 
 async def revoke_key(conn: Connection, key_id: str, deed: Deed) -> None:

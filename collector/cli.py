@@ -26,7 +26,7 @@ from collector.config import Settings, SettingsError, read_settings
 from collector.logs import configure_logs
 from collector.model.heartbeat import Heartbeat
 from collector.model.policy import DEFAULT_GRACE, Cron, Every, JobPolicy, Schedule
-from collector.store.connect import Connection, StoreAwayError, connect
+from collector.store.connect import AWAY, Connection, StoreAwayError, connect
 from collector.store.migrate import apply_migrations, prepare
 from collector.store.practices import list_practices
 
@@ -87,6 +87,8 @@ def act(do: Callable[[Connection, Deed], Awaitable[Result]]) -> Result:
         return asyncio.run(connected())
     except (NotDoneError, StoreAwayError) as error:
         refuse(str(error))
+    except AWAY as error:
+        refuse(f"the database is not ready ({error or type(error).__name__}); has 'vigie migrate' been run?")
 
 
 def duration(text: str) -> timedelta:
@@ -94,7 +96,10 @@ def duration(text: str) -> timedelta:
     parts = re.findall(r"(\d+)([smhdw])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise typer.BadParameter(f"{text!r}: write it as 90s, 15m, 24h, 7d or 1h30m")
-    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta(0))
+    try:
+        return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta(0))
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is longer than any calendar") from None
 
 
 Duration = Annotated[timedelta | None, typer.Option(parser=duration, metavar="DURATION")]
@@ -201,6 +206,17 @@ def practice_retire(practice: PracticeName, because: Because) -> None:
     out.print(f"{practice} is retired: {because}")
 
 
+@key_app.command("add")
+def key_add(practice: PracticeName) -> None:
+    """Give a practice another key; prints it this once. Those it has stay valid until revoked."""
+
+    async def do(conn: Connection, deed: Deed) -> str:
+        return str(await administer.add_key(conn, await administer.the_practice(conn, practice), deed))
+
+    out.print(act(do))
+    err.print("The key is shown this once; only its hash is kept.", style="yellow")
+
+
 @key_app.command("revoke")
 def key_revoke(key_id: Annotated[str, typer.Argument(help="the part between vgp_ and the second underscore")]) -> None:
     """End a practice's key."""
@@ -215,19 +231,24 @@ def job_set(
     every: Duration = None,
     cron: Annotated[str | None, typer.Option(help="a cron expression, '0 2 * * *'")] = None,
     tz: Annotated[str | None, typer.Option(help="zone of the cron expression; the practice's by default")] = None,
-    grace: Duration = DEFAULT_GRACE,
+    grace: Duration = None,
     rpo: Duration = None,
     endpoint: OnEndpoint = None,
 ) -> None:
-    """Say when a backup job must run; it counts from now."""
+    """Say when a backup job must run, counted from its last run, or from now if there was none."""
     if (every is None) == (cron is None):
         refuse("give either --every or --cron")
+    if tz and not cron:
+        refuse("--tz goes with --cron: a period has no zone")
 
     async def do(conn: Connection, deed: Deed) -> JobPolicy:
         found = await administer.the_practice(conn, practice)
-        schedule: Schedule = Every(period=every) if every else Cron(expression=cron or "", zone=tz or found.zone)
+        schedule: Schedule = (
+            Every(period=every) if every is not None else Cron(expression=cron or "", zone=tz or found.zone)
+        )
         on = await administer.the_endpoint(conn, found, endpoint) if endpoint else None
-        policy = JobPolicy(endpoint_id=on, job=job, schedule=schedule, grace=grace, rpo=rpo, since=deed.at)
+        within = DEFAULT_GRACE if grace is None else grace
+        policy = JobPolicy(endpoint_id=on, job=job, schedule=schedule, grace=within, rpo=rpo, since=deed.at)
         await administer.set_job(conn, found, policy, deed)
         return policy
 
@@ -236,7 +257,9 @@ def job_set(
     except ValidationError as error:
         refuse(_first(error))
     due = policy.schedule.due_after(policy.since)
-    out.print(f"{job} at {practice}: due by {due:%Y-%m-%d %H:%M:%S} UTC, missed {policy.grace} after that")
+    out.print(
+        f"{job} at {practice}: after a run now, due {due:%Y-%m-%d %H:%M:%S} UTC, missed {policy.grace} after that"
+    )
 
 
 @job_app.command("retire")

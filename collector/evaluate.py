@@ -9,8 +9,7 @@ from collector.judge import Record, Verdict, judge, learn
 from collector.model.policy import Policy
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Snapshot
-from collector.rules.heartbeat_missing import NAME as HEARTBEAT_MISSING
-from collector.rules.liveness import last_seen
+from collector.rules.liveness import missing_at
 from collector.rules.standing import standing
 from collector.store.configuration import load_policy
 from collector.store.connect import Connection, Pool, try_lock_practice
@@ -28,7 +27,7 @@ from collector.store.outbox import post
 from collector.store.projections import project
 from collector.store.reports import last_sightings, load_reports
 from collector.store.snapshots import history_until, load_snapshot, save_snapshot
-from collector.store.wakes import settle, take_wakes
+from collector.store.wakes import Wake, settle, take_wakes
 
 ACTOR = "vigie"
 # No deadline that is still to fall began longer ago than a late report may be.
@@ -55,7 +54,10 @@ async def judge_practice(
         policy = await load_policy(conn, practice_id)
         if policy is None:
             raise LookupError(f"practice {practice_id} has no policy")
-        reports = await _take_reports(conn, practice_id)
+        wakes = await take_wakes(conn, practice_id)
+        # A collector's clock may be ahead of ours: what woke us has happened.
+        now = max([now, *(wake.received_at for wake in wakes)])
+        reports = await _reports(conn, practice_id, wakes)
         before = await load_snapshot(conn, practice_id)
         record = await _record(conn, learn(before, reports), policy, now)
         sightings = await last_sightings(conn, practice_id, list(record.snapshot.endpoints), now)
@@ -66,8 +68,7 @@ async def judge_practice(
         return verdict
 
 
-async def _take_reports(conn: Connection, practice_id: UUID) -> tuple[Report, ...]:
-    wakes = await take_wakes(conn, practice_id)
+async def _reports(conn: Connection, practice_id: UUID, wakes: Sequence[Wake]) -> tuple[Report, ...]:
     wanted = [(wake.received_at, wake.heartbeat_id) for wake in wakes if wake.heartbeat_id]
     return await load_reports(conn, practice_id, wanted) if wanted else ()
 
@@ -90,19 +91,19 @@ async def _keep(conn: Connection, record: Record, reports: tuple[Report, ...], v
     await put_incidents(conn, practice_id, [one for one in verdict.incidents if one not in record.incidents])
     events = [Event(change.incident.incident_id, change.what, change.said) for change in verdict.changes]
     await add_events(conn, practice_id, events, at=now, actor=ACTOR)
-    await _keep_liveness(conn, verdict)
+    await _keep_liveness(conn, verdict, now)
     stands = standing(verdict.seen, record.policy, verdict.evaluation.findings, now)
     lasting = sum(one.lasts for one in verdict.incidents)
     await project(conn, practice_id, stands, incidents=lasting, now=now)
     await settle(conn, practice_id, verdict.next_due)
 
 
-async def _keep_liveness(conn: Connection, verdict: Verdict) -> None:
-    seen = {one.endpoint_id: last_seen(one) for one in verdict.seen.endpoints.values() if one.sighting}
-    missing = {found.subject for found in verdict.evaluation.findings if found.rule == HEARTBEAT_MISSING}
-    silent = {one: at for one, at in seen.items() if f"endpoint:{one}" in missing}
-    heard = {one: at for one, at in seen.items() if one not in silent}
-    await keep_spans(conn, verdict.seen.practice_id, heard=heard, silent=silent)
+async def _keep_liveness(conn: Connection, verdict: Verdict, now: datetime) -> None:
+    """Spans follow the signs of life alone: a retired endpoint falls silent like any other."""
+    seen = {one.endpoint_id: one for one in verdict.seen.endpoints.values() if one.sighting}
+    silent = {key for key, one in seen.items() if missing_at(one, verdict.seen.gaps) <= now}
+    sightings = {key: one.sighting for key, one in seen.items() if one.sighting}
+    await keep_spans(conn, verdict.seen.practice_id, sightings, silent)
 
 
 async def snapshot_at(conn: Connection, practice_id: UUID, at: datetime) -> Snapshot:

@@ -14,7 +14,7 @@ from collector.metrics import WorkerMetrics
 from collector.model.snapshot import Gap
 from collector.store.connect import AWAY, Pool
 from collector.store.snapshots import take_checkpoints
-from collector.store.timescale import SERIES, drop_expired
+from collector.store.timescale import drop_expired
 from collector.store.wakes import claim_wanted
 
 CLAIMED_AT_ONCE = 500
@@ -31,6 +31,7 @@ class Engine:
         self.pool = pool
         self.channels = channels
         self.metrics = metrics
+        self._delivering: set[str] = set()
 
     async def claim(self) -> list[list[UUID]]:
         """Claim the practices that want judging, in chunks that can be spread over workers."""
@@ -76,20 +77,26 @@ class Engine:
             self.metrics.incidents.labels(rule=change.incident.rule, what=change.what.value).inc()
 
     async def deliver(self) -> None:
-        for channel in self.channels:
+        """Empty the outbox of each channel that nobody here is at: a receiver that hangs holds up nothing else."""
+        free = [channel for channel in self.channels if channel.name not in self._delivering]
+        await asyncio.gather(*(self._deliver_by(channel) for channel in free))
+
+    async def _deliver_by(self, channel: Channel) -> None:
+        self._delivering.add(channel.name)
+        try:
             await drain(self.pool, channel, self.metrics)
+        finally:
+            self._delivering.discard(channel.name)
 
     async def sweep(self) -> None:
-        """Claim, judge and deliver until nothing is wanted: all of a tick in one process."""
+        """Claim and judge until nothing is wanted: the judging of a tick in one process."""
         while chunks := await self.claim():
             for chunk in chunks:
                 await self.judge(chunk)
-            await self.deliver()
-        await self.deliver()
 
     async def keep_house(self) -> None:
         """Checkpoints and retention."""
         now = datetime.now(UTC)
         async with self.pool.acquire() as conn:
-            await take_checkpoints(conn, now, max(series.keep for series in SERIES))
+            await take_checkpoints(conn, now)
             await drop_expired(conn, now)

@@ -31,8 +31,11 @@ TICK_MISSED = timedelta(seconds=5)
 SWEEP_EVERY_S = 1.0
 REDIS_RETRY_S = 2.0
 HOUSE_EVERY_S = 3_600.0
+HOUSE_RETRY_S = 60.0
 JOB_TIMEOUT_S = 60
 QUEUE = "vigie"
+
+Step = Callable[[], Awaitable[None]]
 
 _log = logger("worker")
 
@@ -104,31 +107,45 @@ async def run_arq(redis_url: str, engine: Engine, ticks: Ticks) -> None:
         await asyncio.sleep(REDIS_RETRY_S)
 
 
-async def sweep_alone(engine: Engine, ticks: Ticks | None) -> None:
-    """Sweep by ourselves while no tick comes; always, where there is no Redis."""
+async def go_alone(step: str, do: Step, engine: Engine, ticks: Ticks | None) -> None:
+    """Do a tick's work by ourselves while no tick comes; always, where there is no Redis."""
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
         if ticks is None or ticks.missing:
-            engine.metrics.sweeps.labels(by="itself").inc()
-            await _go_on("sweep", engine, engine.sweep)
+            await _go_on(step, engine, do)
+
+
+async def sweep_alone(engine: Engine, ticks: Ticks | None) -> None:
+    """Judging and delivering side by side: a receiver that hangs must not stop the watch."""
+
+    async def sweep() -> None:
+        engine.metrics.sweeps.labels(by="itself").inc()
+        await engine.sweep()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(go_alone("sweep", sweep, engine, ticks))
+        for _ in range(1 + len(engine.channels)):
+            tasks.create_task(go_alone("deliver", engine.deliver, engine, ticks))
 
 
 async def keep_house(engine: Engine) -> None:
     while True:
-        await _go_on("keep_house", engine, engine.keep_house)
-        await asyncio.sleep(HOUSE_EVERY_S)
+        done = await _go_on("keep_house", engine, engine.keep_house)
+        await asyncio.sleep(HOUSE_EVERY_S if done else HOUSE_RETRY_S)
 
 
-async def _go_on(step: str, engine: Engine, do: Callable[[], Awaitable[None]]) -> None:
-    """A loop that must go on: what a step raises is logged and counted."""
+async def _go_on(step: str, engine: Engine, do: Step) -> bool:
+    """A loop that must go on: what a step raises is logged and counted. Whether it was done."""
     try:
         await do()
     except AWAY as error:
         _log.warning("the store is away", step=step, error=type(error).__name__)
-        engine.metrics.failed.labels(step=step).inc()
     except Exception:  # noqa: BLE001 - the loop must go on
         _log.exception("a step failed", step=step)
-        engine.metrics.failed.labels(step=step).inc()
+    else:
+        return True
+    engine.metrics.failed.labels(step=step).inc()
+    return False
 
 
 class _State(TypedDict):

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from collector.model.finding import Finding
 from collector.model.clock import clock_skew
+from collector.model.finding import Finding
 from collector.model.heartbeat import Backup, Endpoint, Heartbeat, Role, RunStatus, Sections
 from collector.model.policy import Every, JobPolicy, Policy, Schedule
 from collector.model.report import Report

@@ -15,7 +15,6 @@ LEASE_MARGIN = timedelta(seconds=20)
 AT_ONCE = 20
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(hours=1)
-LONGEST_WISH = timedelta(hours=24)
 
 _log = logger("delivery")
 
@@ -49,7 +48,7 @@ async def _send(pool: Pool, channel: Channel, parcel: Parcel, metrics: WorkerMet
 async def _put_off(pool: Pool, channel: Channel, parcel: Parcel, error: DeliveryError | TimeoutError) -> None:
     reason = str(error) or f"no answer within {channel.timeout.total_seconds():g} s"
     wish = error.retry_after if isinstance(error, DeliveryError) else None
-    wait = max(retry_delay(parcel.attempts), min(wish or timedelta(0), LONGEST_WISH))
+    wait = max(retry_delay(parcel.attempts), wish or timedelta(0))
     message = parcel.message
     _log.warning(
         "a delivery failed",

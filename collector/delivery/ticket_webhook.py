@@ -15,6 +15,7 @@ from collector.model.incident import TicketMessage
 from collector.store.outbox import Parcel
 
 NAME = "ticket_webhook"
+LONGEST_WISH = timedelta(days=1)
 
 
 class TicketWebhook:
@@ -58,9 +59,10 @@ def webhook_body(message: TicketMessage, public_url: str) -> str:
 def _retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
     """Seconds or a date (RFC 9110, section 10.2.3)."""
     wish = response.headers.get("retry-after", "")
-    if wish.isdigit():
-        return timedelta(seconds=int(wish))
+    if wish.isdecimal():
+        return timedelta(seconds=min(int(wish), LONGEST_WISH.total_seconds()))
     try:
-        return max(parsedate_to_datetime(wish) - now, timedelta(0))
+        wait = parsedate_to_datetime(wish) - now
+        return min(max(wait, timedelta(0)), LONGEST_WISH)
     except (ValueError, TypeError):
         return None

@@ -87,11 +87,11 @@ def _bodies(beat: Heartbeat) -> dict[str, bytes]:
 
 
 def _back(last: _Last | None, beat: Heartbeat, received_at: datetime) -> bool:
-    """Whether the endpoint may have been found silent, or has caught up with its spool."""
+    """Whether the endpoint may have been found silent, is due at another time, or has caught up with its spool."""
     if last is None:
         return True
     late = (received_at - last.received_at).total_seconds() > LATE * last.interval_s
-    return late or (beat.queued > 0) != last.queued
+    return late or beat.interval_s != last.interval_s or (beat.queued > 0) != last.queued
 
 
 def _arrival(

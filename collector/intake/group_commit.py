@@ -88,6 +88,9 @@ class GroupCommit:
             _fail(group, StoreAwayError("the database does not answer"))
         except asyncpg.PostgresError as error:
             await self._commit_each(group, error)
+        except Exception:  # noqa: BLE001 - the lane must go on, and nobody may wait for ever
+            _log.exception("a commit failed")
+            _fail(group, StoreAwayError("the commit failed"))
         else:
             for waiting in group:
                 if not waiting.stored.done():

@@ -81,16 +81,26 @@ class Door:
         self._metrics = metrics
 
     async def accept(self, request: Request) -> Response:
+        """Answer, and count what is refused."""
+        status = 503
         try:
-            practice_id = await self._keyring.practice_of(request)
-            body = await read_body(request)
-            items = read_heartbeats(body)
-            clocks = Clocks(datetime.now(UTC), _date(request.headers.get("date", "")))
-            checked = [one if isinstance(one, Broken) else clocks.check(one) for one in items]
-            received = await self._store(practice_id, checked, clocks)
+            response = await self._accept(request)
+            status = response.status_code
+            return response
         except ProblemError as error:
-            self._metrics.refused.labels(status=error.problem.status).inc()
+            status = error.problem.status
             raise
+        finally:
+            if status >= 400:
+                self._metrics.refused.labels(status=status).inc()
+
+    async def _accept(self, request: Request) -> Response:
+        practice_id = await self._keyring.practice_of(request)
+        body = await read_body(request)
+        items = read_heartbeats(body)
+        clocks = Clocks(datetime.now(UTC), _date(request.headers.get("date", "")))
+        checked = [one if isinstance(one, Broken) else clocks.check(one) for one in items]
+        received = await self._store(practice_id, checked, clocks)
         if body.shape is Shape.SINGLE:
             return _answer_one(practice_id, checked[0], received)
         return _answer_batch(practice_id, checked, received)

@@ -21,6 +21,14 @@ _FIND = """
     SELECT practice_id, name, zone FROM practice
     WHERE (name = $1 OR practice_id::text = $1) AND retired_at IS NULL
 """
+_KNOWS_JOB = """
+    SELECT EXISTS (
+        SELECT FROM job_now WHERE practice_id = $1 AND job = $3 AND ($2::uuid IS NULL OR endpoint_id = $2)
+        UNION ALL
+        SELECT FROM policy, jsonb_path_query(body, '$.jobs.*') AS scheduled
+        WHERE practice_id = $1 AND version = (SELECT max(version) FROM policy WHERE practice_id = $1)
+            AND scheduled ->> 'job' = $3 AND scheduled ->> 'endpoint_id' IS NOT DISTINCT FROM $2::uuid::text)
+"""
 _LIST = "SELECT practice_id, name, zone FROM practice WHERE retired_at IS NULL ORDER BY name"
 _RETIRE = "UPDATE practice SET retired_at = $2 WHERE practice_id = $1 AND retired_at IS NULL"
 _ENDPOINTS_NAMED = """
@@ -56,3 +64,8 @@ async def endpoints_named(conn: Connection, practice_id: UUID, wanted: str) -> l
 
 async def list_practices(conn: Connection) -> list[Practice]:
     return [Practice(row["practice_id"], row["name"], row["zone"]) for row in await conn.fetch(_LIST)]
+
+
+async def knows_job(conn: Connection, practice_id: UUID, endpoint_id: UUID | None, job: str) -> bool:
+    """Whether a job is reported or scheduled; without an endpoint, by any machine."""
+    return bool(await conn.fetchval(_KNOWS_JOB, practice_id, endpoint_id, job))

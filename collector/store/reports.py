@@ -18,14 +18,27 @@ _SECTIONS = """
         AND s.received_at = asked.received_at AND s.heartbeat_id = asked.heartbeat_id
     ORDER BY asked.ordinal
 """
+# Raw heartbeats are kept for a month; where they are gone, a span says until when the endpoint was heard.
+# One that is still open covers the instant only if a heartbeat came after it.
 _SIGHTINGS = """
-    SELECT asked.endpoint_id, last.received_at, last.interval_s, last.queued
+    SELECT asked.endpoint_id, coalesce(raw.received_at, span.heard_at) AS received_at,
+        coalesce(raw.interval_s, span.interval_s) AS interval_s, coalesce(raw.queued, 0) AS queued
     FROM unnest($2::uuid[]) AS asked (endpoint_id)
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT received_at, interval_s, queued FROM heartbeat
         WHERE practice_id = $1 AND endpoint_id = asked.endpoint_id AND received_at <= $3
         ORDER BY received_at DESC, seq DESC LIMIT 1
-    ) AS last
+    ) AS raw ON true
+    LEFT JOIN LATERAL (
+        SELECT least(up_to, $3) AS heard_at, interval_s FROM liveness_span
+        WHERE raw.received_at IS NULL
+            AND practice_id = $1 AND endpoint_id = asked.endpoint_id AND up_from <= $3
+            AND (up_to IS NOT NULL OR EXISTS (
+                SELECT FROM heartbeat AS later
+                WHERE later.practice_id = $1 AND later.endpoint_id = asked.endpoint_id AND later.received_at > $3))
+        ORDER BY up_from DESC LIMIT 1
+    ) AS span ON true
+    WHERE coalesce(raw.received_at, span.heard_at) IS NOT NULL
 """
 
 

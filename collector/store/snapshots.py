@@ -10,6 +10,7 @@ from collector.store.connect import Connection
 from collector.store.reports import load_reports
 
 CHECKPOINT_EVERY = timedelta(days=1)
+REBUILT_FOR = timedelta(days=400)
 
 _LOAD = "SELECT body FROM snapshot WHERE practice_id = $1"
 _SAVE = """
@@ -31,7 +32,12 @@ _CHECKPOINT = """
     )
     ON CONFLICT DO NOTHING
 """
-_DROP_CHECKPOINTS = "DELETE FROM checkpoint WHERE taken_at < $1"
+# The last one before the horizon stays: the horizon itself is rebuilt from it.
+_DROP_CHECKPOINTS = """
+    DELETE FROM checkpoint AS old WHERE taken_at < $1 AND EXISTS (
+        SELECT FROM checkpoint AS later
+        WHERE later.practice_id = old.practice_id AND later.fold_no > old.fold_no AND later.taken_at <= $1)
+"""
 _CHECKPOINT_BEFORE = """
     SELECT fold_no, body FROM checkpoint WHERE practice_id = $1 AND taken_at <= $2 ORDER BY fold_no DESC LIMIT 1
 """
@@ -61,10 +67,10 @@ async def save_snapshot(conn: Connection, snapshot: Snapshot, reports: Sequence[
     )
 
 
-async def take_checkpoints(conn: Connection, now: datetime, keep: timedelta) -> None:
-    """Let each practice have a checkpoint not older than a day, and drop those older than `keep`."""
+async def take_checkpoints(conn: Connection, now: datetime) -> None:
+    """Let each practice have a checkpoint not older than a day, and drop those that no instant is rebuilt from."""
     await conn.execute(_CHECKPOINT, now, now - CHECKPOINT_EVERY)
-    await conn.execute(_DROP_CHECKPOINTS, now - keep)
+    await conn.execute(_DROP_CHECKPOINTS, now - REBUILT_FOR)
 
 
 async def history_until(conn: Connection, practice_id: UUID, at: datetime) -> tuple[Snapshot, tuple[Report, ...]]:

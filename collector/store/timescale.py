@@ -14,18 +14,23 @@ from collector.store.connect import Connection
 
 @dataclass(frozen=True)
 class Series:
-    """An append-only table: its time column, the width of a chunk, and how long its rows are kept."""
+    """An append-only table: its time column, the width of a chunk, and how long its rows are kept.
+
+    Without a chunk it stays an ordinary table everywhere.
+    """
 
     table: str
     time: str
-    chunk: timedelta
     keep: timedelta
+    chunk: timedelta | None = None
 
 
+# Reports outlive the 400 days that can be rebuilt by how late one may come: a checkpoint builds on them.
 SERIES = (
-    Series("heartbeat", "received_at", chunk=timedelta(days=1), keep=timedelta(days=30)),
-    Series("section", "received_at", chunk=timedelta(days=7), keep=timedelta(days=400)),
-    Series("folded", "folded_at", chunk=timedelta(days=30), keep=timedelta(days=400)),
+    Series("heartbeat", "received_at", keep=timedelta(days=30), chunk=timedelta(days=1)),
+    Series("section", "received_at", keep=timedelta(days=440), chunk=timedelta(days=7)),
+    Series("folded", "folded_at", keep=timedelta(days=440), chunk=timedelta(days=30)),
+    Series("accepted", "received_at", keep=timedelta(days=40)),
 )
 
 _OFFERED = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
@@ -43,10 +48,11 @@ _DROP_OLDER = """
     AS $$
     BEGIN
         IF (series, time_column) NOT IN
-            (('heartbeat', 'received_at'), ('section', 'received_at'), ('folded', 'folded_at')) THEN
+            (('heartbeat', 'received_at'), ('section', 'received_at'), ('folded', 'folded_at'),
+             ('accepted', 'received_at')) THEN
             RAISE EXCEPTION 'not a series: %', series;
         END IF;
-        IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        IF series <> 'accepted' AND EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
             PERFORM public.drop_chunks(format('vigie.%I', series)::regclass, older_than => before);
         ELSE
             EXECUTE format('DELETE FROM vigie.%I WHERE %I < $1', series, time_column) USING before;
@@ -67,7 +73,8 @@ async def prepare_series(conn: Connection) -> bool:
     if not await _enabled(conn):
         return False
     for series in SERIES:
-        await conn.execute(_MAKE_HYPERTABLE, f"vigie.{series.table}", series.time, series.chunk)
+        if series.chunk is not None:
+            await conn.execute(_MAKE_HYPERTABLE, f"vigie.{series.table}", series.time, series.chunk)
     return True
 
 
@@ -84,10 +91,12 @@ async def _enabled(conn: Connection) -> bool:
     return True
 
 
+# Plain tables delete row by row; a day's worth of a large fleet may take minutes, and holds up nobody.
+_DROP_TIMEOUT_S = 1_800.0
 _CALL_DROP_OLDER = "SELECT vigie.drop_older($1, $2, $3)"
 
 
 async def drop_expired(conn: Connection, now: datetime) -> None:
     """Retention: each series less what is older than it is kept."""
     for series in SERIES:
-        await conn.execute(_CALL_DROP_OLDER, series.table, series.time, now - series.keep)
+        await conn.execute(_CALL_DROP_OLDER, series.table, series.time, now - series.keep, timeout=_DROP_TIMEOUT_S)

@@ -25,17 +25,17 @@ _TAKE = """
 """
 _CLAIM = """
     WITH wanted AS (
-        SELECT practice_id FROM (
+        SELECT practice_id, min(since) AS since FROM (
             SELECT practice_id, evaluate_at AS since FROM due WHERE evaluate_at <= $1
             UNION ALL
             SELECT practice_id, min(received_at) FROM wake GROUP BY practice_id
         ) AS either
-        GROUP BY practice_id ORDER BY min(since)
+        GROUP BY practice_id
     ), claimed AS (
-        SELECT practice_id FROM due
-        WHERE practice_id IN (SELECT practice_id FROM wanted) AND (claimed_until IS NULL OR claimed_until <= $1)
-        ORDER BY evaluate_at NULLS FIRST LIMIT $3
-        FOR UPDATE SKIP LOCKED
+        SELECT practice_id FROM due JOIN wanted USING (practice_id)
+        WHERE claimed_until IS NULL OR claimed_until <= $1
+        ORDER BY wanted.since LIMIT $3
+        FOR UPDATE OF due SKIP LOCKED
     )
     UPDATE due SET claimed_until = $2 FROM claimed WHERE due.practice_id = claimed.practice_id
     RETURNING due.practice_id

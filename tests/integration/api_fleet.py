@@ -163,7 +163,7 @@ class Fleet:
     async def heartbeat(self, practice_id: UUID, endpoint_id: UUID, ago: timedelta) -> None:
         at = self.now - ago
         await self.owner.execute(
-            "INSERT INTO heartbeat VALUES ($1, $2, $3, $4, 1, $3, 0, 60, 0)", practice_id, endpoint_id, at, uuid4()
+            "INSERT INTO heartbeat VALUES ($1, $2, $3, $4, 1, $3, 0, 60, 0, 0)", practice_id, endpoint_id, at, uuid4()
         )
 
 

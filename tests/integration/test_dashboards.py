@@ -165,7 +165,7 @@ async def put_incidents(owner: Pool, now: datetime) -> None:
 
 
 async def put_series(owner: Pool, now: datetime) -> None:
-    heartbeat = "INSERT INTO heartbeat VALUES ($1, $2, $3, gen_random_uuid(), 1, $3, 0, 300, 0)"
+    heartbeat = "INSERT INTO heartbeat VALUES ($1, $2, $3, gen_random_uuid(), 1, $3, 0, 300, 0, 0)"
     recent = [(DENTIST, LAPTOP, now - timedelta(minutes=minutes)) for minutes in range(5, 120, 5)]
     await owner.executemany(heartbeat, [(CLINIC, SERVER, now - timedelta(days=8)), *recent])
     await owner.executemany(

@@ -192,10 +192,6 @@ async def test_our_own_outage_raises_nobody(either_house: House) -> None:
     assert [one.what for one in (await judge(either_house, practice_id, NOW + 2 * HOUR, gaps)).changes] == ["opened"]
 
 
-# BUG: evaluate.py takes a wake whatever the worker's clock says, and looks for signs of life up to that clock only. A
-# worker a fraction of a second behind its collector consumes the wake of a recovery without seeing the heartbeat; the
-# next instant is then none, and the incident stays open until something else changes. Mend: judge at the later of
-# `now` and the newest wake taken.
 async def test_a_worker_whose_clock_is_behind_still_sees_the_recovery(house: House) -> None:
     practice_id = await practice(house)
     await report(house, practice_id, NOW)

@@ -306,8 +306,6 @@ async def test_only_what_changed_is_written_again(client: httpx.AsyncClient, sha
     assert await shared_house.owner.fetchval("SELECT count(*) FROM wake") == 2
 
 
-# BUG: intake/changes.py `_back` does not compare `interval_s`. An endpoint that goes from daily to once a minute wakes
-# nobody, so the worker keeps the deadline of the day: its silence is found two days late.
 async def test_a_new_interval_wakes_the_worker(client: httpx.AsyncClient, shared_house: House) -> None:
     same = {"endpoint": json.loads(endpoint(new_id()).model_dump_json())}
     await client.post(URL, json=beat(0, interval_s=86_400, **same))
@@ -315,8 +313,6 @@ async def test_a_new_interval_wakes_the_worker(client: httpx.AsyncClient, shared
     assert await shared_house.owner.fetchval("SELECT count(*) FROM wake") == 2
 
 
-# BUG: intake/heartbeats.py raises a single heartbeat's problem outside the `try` that counts refusals, and a batch of
-# which none could be stored is never counted: `vigie_intake_refused_requests` misses every 422 of the contract.
 async def test_every_refusal_is_counted(shared_house: House, token: str) -> None:
     async with door(shared_house.database.url) as client:
         headers = {"authorization": f"Bearer {token}"}

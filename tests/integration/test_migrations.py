@@ -48,8 +48,6 @@ async def test_two_processes_that_migrate_at_once_apply_each_file_once(empty: st
     assert sorted(name for names in applied for name in names) == NAMES
 
 
-# BUG: store/migrate.py `prepare` runs outside any lock: CREATE OR REPLACE FUNCTION, REVOKE and GRANT by two processes
-# at once fail with "tuple concurrently updated".
 async def test_processes_that_prepare_at_once_all_succeed(empty: str) -> None:
     await migrate(empty)
     for _ in range(5):
@@ -63,7 +61,7 @@ async def test_the_series_are_hypertables_where_the_server_offers_it(
         assert not await either_house.owner.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'")
         return
     found = {row["hypertable_name"] for row in await either_house.owner.fetch(_HYPERTABLES)}
-    assert found == {series.table for series in SERIES}
+    assert found == {series.table for series in SERIES if series.chunk}
 
 
 async def test_rows_from_before_timescaledb_move_into_the_hypertable(server: Server) -> None:
@@ -75,7 +73,7 @@ async def test_rows_from_before_timescaledb_move_into_the_hypertable(server: Ser
         await _asked(url, "INSERT INTO vigie.folded VALUES (gen_random_uuid(), 1, now(), now(), gen_random_uuid())")
         await prepare(url)
         assert await _asked(url, "SELECT count(*) FROM vigie.folded") == [(1,)]
-        assert len(await _asked(url, _HYPERTABLES)) == len(SERIES)
+        assert len(await _asked(url, _HYPERTABLES)) == sum(series.chunk is not None for series in SERIES)
     finally:
         await _admin(server, "DROP DATABASE vigie_later WITH (FORCE)")
 
@@ -86,7 +84,7 @@ async def test_a_migration_that_was_killed_does_not_lock_out_the_next(server: Se
         assert await migrate(house.database.url) == []
 
 
-@pytest.mark.parametrize("table", ["audit", "accepted", "incident", "practice"])
+@pytest.mark.parametrize("table", ["audit", "wake", "incident", "practice"])
 async def test_retention_reaches_no_other_table(either_house: House, table: str) -> None:
     with pytest.raises(asyncpg.RaiseError, match="not a series"):
         await _drop(either_house, table, "received_at")

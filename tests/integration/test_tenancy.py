@@ -129,8 +129,6 @@ async def test_a_reader_of_one_practice_sees_no_other(shared_house: House, two: 
             assert [row[0] for row in seen] == [mine], table.name
 
 
-# BUG: migrations/0003 grants vigie_reader SELECT on `configuration`, which has no practice and no row security: its
-# summaries name jobs, machines and reasons ("retired endpoint:...: stolen from Dr. B") of every practice.
 async def test_a_reader_without_a_scope_sees_nothing(shared_house: House, two: tuple[UUID, UUID]) -> None:
     seen = set()
     for table in await readable(shared_house):

@@ -167,8 +167,6 @@ async def test_a_database_that_is_away_is_outlived(fragile: Services, fragile_ho
         await judged(fragile_house, "Cabinet After")
 
 
-# BUG: store/connect.py AWAY lacks asyncpg.InternalClientError, which a connection that was just killed may raise
-# ("cannot switch to state 12"), now and then: /metrics and /readyz answer 500, and intake loses its lanes.
 async def test_a_worker_outlives_a_database_that_is_killed_under_it(fragile: Services, fragile_house: House) -> None:
     async with at_work(fragile_house) as client:
         await more_sweeps(client, "itself")

@@ -28,6 +28,7 @@ CREATE TABLE vigie.heartbeat (
     skew_s        bigint NOT NULL,
     PRIMARY KEY (practice_id, endpoint_id, received_at, id)
 );
+CREATE INDEX heartbeat_received ON vigie.heartbeat USING brin (received_at);
 GRANT SELECT, INSERT ON vigie.heartbeat TO vigie_intake;
 GRANT SELECT ON vigie.heartbeat TO vigie_worker;
 
@@ -43,6 +44,7 @@ CREATE TABLE vigie.section (
     body         jsonb NOT NULL,
     PRIMARY KEY (practice_id, received_at, heartbeat_id, kind)
 );
+CREATE INDEX section_received ON vigie.section USING brin (received_at);
 GRANT SELECT, INSERT ON vigie.section TO vigie_intake;
 GRANT SELECT ON vigie.section TO vigie_worker;
 
@@ -76,6 +78,7 @@ CREATE TABLE vigie.liveness_span (
     endpoint_id uuid NOT NULL,
     up_from     timestamptz NOT NULL,
     up_to       timestamptz,
+    interval_s  integer NOT NULL,
     PRIMARY KEY (practice_id, endpoint_id, up_from)
 );
 CREATE UNIQUE INDEX liveness_span_open ON vigie.liveness_span (practice_id, endpoint_id) WHERE up_to IS NULL;

@@ -7,7 +7,7 @@ CREATE TABLE vigie.configuration (
     applied_by text NOT NULL,
     summary    text NOT NULL
 );
-GRANT SELECT ON vigie.configuration TO vigie_worker, vigie_reader;
+GRANT SELECT ON vigie.configuration TO vigie_worker;
 
 CREATE TABLE vigie.policy (
     practice_id uuid NOT NULL REFERENCES vigie.practice,

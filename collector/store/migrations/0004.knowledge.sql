@@ -28,6 +28,7 @@ CREATE TABLE vigie.folded (
     heartbeat_id uuid NOT NULL,
     PRIMARY KEY (practice_id, fold_no, folded_at)
 );
+CREATE INDEX folded_at ON vigie.folded USING brin (folded_at);
 GRANT SELECT, INSERT ON vigie.folded TO vigie_worker;
 
 CREATE TABLE vigie.due (

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import httpx
 from arq import Worker, cron, func
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis, RedisSettings, create_pool
 from fastapi import FastAPI
 from redis.exceptions import RedisError
 
@@ -61,26 +61,37 @@ async def tick(ctx: dict[str, Any]) -> None:
     ctx["ticks"].came()
     engine.metrics.sweeps.labels(by="tick").inc()
     for chunk in await engine.claim():
-        await redis.enqueue_job("judge", [str(practice_id) for practice_id in chunk], _queue_name=QUEUE)
-    await redis.enqueue_job("deliver", _queue_name=QUEUE)
+        await redis.enqueue_job("judge", [str(practice_id) for practice_id in chunk])
+    await redis.enqueue_job("deliver")
 
 
 async def judge(ctx: dict[str, Any], practice_ids: list[str]) -> None:
     ctx["ticks"].came()
     if await ctx["engine"].judge([UUID(practice_id) for practice_id in practice_ids]):
-        await ctx["redis"].enqueue_job("deliver", _queue_name=QUEUE)
+        await ctx["redis"].enqueue_job("deliver")
 
 
 async def deliver(ctx: dict[str, Any]) -> None:
     await ctx["engine"].deliver()
 
 
-def arq_worker(redis_url: str, engine: Engine, ticks: Ticks) -> Worker:
-    """Results are not kept: a kept one would block the next job of its id. JSON, never pickle."""
+def to_json(job: dict[str, Any]) -> bytes:
+    """Never pickle: it would run what somebody puts into Redis."""
+    return json.dumps(job).encode()
+
+
+async def connect_redis(url: str) -> ArqRedis:
+    return await create_pool(
+        RedisSettings.from_dsn(url), job_serializer=to_json, job_deserializer=json.loads, default_queue_name=QUEUE
+    )
+
+
+def arq_worker(redis: ArqRedis, engine: Engine, ticks: Ticks) -> Worker:
+    """Results are not kept: a kept one would block the next job of its id."""
     return Worker(
         functions=[func(judge, name="judge"), func(deliver, name="deliver")],
         cron_jobs=[cron(tick, second=set(range(60)), keep_result=0, max_tries=1)],
-        redis_settings=RedisSettings.from_dsn(redis_url),
+        redis_pool=redis,
         queue_name=QUEUE,
         ctx={"engine": engine, "ticks": ticks},
         handle_signals=False,
@@ -88,7 +99,7 @@ def arq_worker(redis_url: str, engine: Engine, ticks: Ticks) -> Worker:
         job_timeout=JOB_TIMEOUT_S,
         keep_result=0,
         max_tries=1,  # the claims of a lost job run out, and the next tick takes them again
-        job_serializer=lambda job: json.dumps(job).encode(),
+        job_serializer=to_json,
         job_deserializer=json.loads,
     )
 
@@ -96,15 +107,23 @@ def arq_worker(redis_url: str, engine: Engine, ticks: Ticks) -> Worker:
 async def run_arq(redis_url: str, engine: Engine, ticks: Ticks) -> None:
     """Keep an arq worker running: it exits when Redis goes away (arq #435), and must come back with it."""
     while True:
-        worker = arq_worker(redis_url, engine, ticks)
         try:
-            await worker.async_run()
+            redis = await connect_redis(redis_url)
+            try:
+                await _run_until_redis_goes(arq_worker(redis, engine, ticks))
+            finally:
+                await redis.aclose(close_connection_pool=True)
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("redis is away", error=type(error).__name__)
-        finally:
-            with suppress(RedisError, OSError, asyncio.CancelledError):
-                await worker.close()
         await asyncio.sleep(REDIS_RETRY_S)
+
+
+async def _run_until_redis_goes(worker: Worker) -> None:
+    try:
+        await worker.async_run()
+    finally:
+        with suppress(RedisError, OSError, asyncio.CancelledError):
+            await worker.close()
 
 
 async def go_alone(step: str, do: Step, engine: Engine, ticks: Ticks | None) -> None:

@@ -10,10 +10,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from collector.store.connect import Pool
 from collector.store.migrate import apply_migrations, prepare
 from deploy.local import Flavour, Services, UnavailableError, local_services
+
+# A slow machine is not a wrong program: no timed assertions.
+settings.register_profile("vigie", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vigie")
 
 _numbers = count()
 

@@ -26,6 +26,7 @@ from deploy.local import UnavailableError, local_services
 
 FOR_EVER = timedelta(days=1)
 AGENT_INTERVAL_S = 15
+PORTS = (8710, 8720, 8730, 8740)  # those of the README, where they are free
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -51,7 +52,7 @@ def run_demo(for_: timedelta | None) -> int:
 async def _play(database_url: str, redis_url: str, for_: timedelta | None) -> int:
     await prepare(database_url)
     with TemporaryDirectory(prefix="vigie-demo-") as folder:
-        async with running_stack(database_url, redis_url, Path(folder)) as stack, _fleet(stack) as fleet:
+        async with running_stack(database_url, redis_url, Path(folder), PORTS) as stack, _fleet(stack) as fleet:
             members, token, tally = fleet
             _print_addresses(stack, members, token)
             async with _scene(stack, members, token) as scene:

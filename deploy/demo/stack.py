@@ -38,9 +38,14 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(database_url: str, redis_url: str | None, logs: Path) -> AsyncIterator[Stack]:
-    """Collector, worker, api and a ticket receiver on a migrated database, on free ports of the loopback."""
-    collector, api, worker, receiver = free_ports(8710, 8720, 8730, 8740)
+async def running_stack(
+    database_url: str, redis_url: str | None, logs: Path, ports: Sequence[int] = (0, 0, 0, 0)
+) -> AsyncIterator[Stack]:
+    """Collector, api, worker and a ticket receiver on a migrated database, on the loopback.
+
+    They take the given ports where these are free, else any.
+    """
+    collector, api, worker, receiver = free_ports(*ports)
     secret = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
     environment = {
         "VIGIE_DATABASE_URL": database_url,
@@ -101,11 +106,16 @@ async def _until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) 
     try:
         async with asyncio.timeout(READY_S), httpx.AsyncClient() as client:
             while not await _answers(client, url):
-                if process.poll() is not None:
-                    raise StackError(f"{log.stem} stopped with {process.returncode}:\n{_end_of(log)}")
                 await asyncio.sleep(0.1)
+                _check_alive(process, log)
+        _check_alive(process, log)  # another's process may have taken the port, and answered
     except TimeoutError:
         raise StackError(f"{log.stem} was not ready within {READY_S:g} s:\n{_end_of(log)}") from None
+
+
+def _check_alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    if process.poll() is not None:
+        raise StackError(f"{log.stem} stopped with {process.returncode}:\n{_end_of(log)}")
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

@@ -8,13 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from arq.connections import RedisSettings, create_pool
 
 from collector import worker
 from collector.config import Settings
 from collector.metrics import WorkerMetrics, new_registry
 from collector.sweep import Engine
-from collector.worker import QUEUE, Ticks, arq_worker, create_app, judge, tick
+from collector.worker import QUEUE, Ticks, connect_redis, create_app, judge, tick
 from deploy.demo.receiver import create_app as create_receiver
 from deploy.local import Services
 from tests.integration.house import House, arrival, enrol, rows, running, store, until
@@ -23,7 +22,6 @@ from tests.integration.receivers import SECRET, served
 # arq closes redis-py by its old name; a connection that a killed Redis broke off is closed by nobody.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
@@ -139,8 +137,7 @@ async def test_a_tick_spreads_what_is_wanted_as_json(house: House, services: Ser
     """Pickle would run what somebody puts into Redis."""
     practice_id = (await enrol(house, at=datetime.now(UTC))).practice.practice_id
     engine, ticks = Engine(house.worker, (), WorkerMetrics(new_registry())), Ticks()
-    described = arq_worker(services.redis_url, engine, ticks)
-    redis = await create_pool(RedisSettings.from_dsn(services.redis_url), job_serializer=described.job_serializer)
+    redis = await connect_redis(services.redis_url)
     try:
         await tick({"engine": engine, "ticks": ticks, "redis": redis})
         jobs = [await redis.get(key) for key in await redis.keys("arq:job:*")]
@@ -149,7 +146,7 @@ async def test_a_tick_spreads_what_is_wanted_as_json(house: House, services: Ser
         assert await rows(house, "SELECT state FROM practice_now") == [{"state": "unknown"}]
     finally:
         await redis.delete(QUEUE, *await redis.keys("arq:*"))
-        await redis.aclose()
+        await redis.aclose(close_connection_pool=True)
 
 
 async def test_a_database_that_is_away_is_outlived(fragile: Services, fragile_house: House) -> None:

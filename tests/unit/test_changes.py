@@ -96,8 +96,13 @@ def test_heartbeat_a_quarter_of_an_interval_late_is_material(intake: Intake, lat
 
 def test_lateness_is_measured_by_the_interval_that_was_promised(intake: Intake) -> None:
     intake.take(0, interval_s=3_600)
-    assert not intake.take(1, NOW + HOUR, interval_s=1).material
-    assert intake.take(2, NOW + HOUR + MINUTE, interval_s=3_600).material
+    assert not intake.take(1, NOW + HOUR, interval_s=3_600).material
+
+
+def test_another_interval_is_material_it_moves_the_deadline(intake: Intake) -> None:
+    intake.take(0, interval_s=86_400)
+    assert intake.take(1, NOW + MINUTE, interval_s=60).material
+    assert not intake.take(2, NOW + 2 * MINUTE, interval_s=60).material
 
 
 def test_spool_that_has_emptied_is_material(intake: Intake) -> None:

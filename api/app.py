@@ -3,20 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
 from api import incidents, noc, practices, sign_in, status, tickets
 from api.desk import Clock, Desk, utc_now
 from api.middleware import BoundedBody, Measured, SafeHeaders
-from api.pages import Pages, install_page_handlers, load_pages
+from api.pages import ErrorHandler, Pages, install_page_handlers, load_pages
 from collector.config import Settings
 from collector.health import health_routes, nothing_to_compute
 from collector.metrics import ApiMetrics, new_registry
-from collector.problems import MEDIA_TYPE, install_problem_handlers
+from collector.problems import MEDIA_TYPE, ProblemError, install_problem_handlers
 from collector.store.connect import Pool, Role, open_pool
 
 _STATIC = Path(__file__).parent / "static"
@@ -29,6 +30,13 @@ class _State(TypedDict):
     desk: Desk
 
 
+class _Api(FastAPI):
+    """Safe headers stand outside what answers faults, which stands outside every middleware that is added."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return SafeHeaders(super().build_middleware_stack())
+
+
 def create_app(settings: Settings, now: Clock = utc_now) -> FastAPI:
     registry = new_registry()
     pages = load_pages()
@@ -38,12 +46,11 @@ def create_app(settings: Settings, now: Clock = utc_now) -> FastAPI:
         async with open_pool(settings.database_url.get_secret_value(), Role.API, settings.database_pool) as pool:
             yield {"pool": pool, "desk": _desk(settings, pool, pages, now)}
 
-    app = FastAPI(title="Vigie", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = _Api(title="Vigie", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     install_problem_handlers(app)
     install_page_handlers(app, pages)
     _install_routes(app, registry)
-    app.add_middleware(BoundedBody)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(BoundedBody, refuse=cast("ErrorHandler", app.exception_handlers[ProblemError]))
     app.add_middleware(Measured, metrics=ApiMetrics(registry))
     _problems_by_their_media_type(app)
     return app

@@ -45,7 +45,7 @@ class PracticeAnswer(Answer):
     jobs: int = Field(description="backup jobs")
     oldest_good_at: datetime | None = Field(
         description="end of the worst job's last good backup: what a disaster now would go back to; "
-        "null if any job has none"
+        "null if any job has none; it says nothing of machines that no job covers"
     )
     evaluated_at: datetime | None = Field(description="when the rules last judged it; null if never")
     status_page: str | None = Field(description="address of the practice's own page; whoever has it can read it")

@@ -13,9 +13,9 @@ from api.operator import SignedOperator
 from api.practices import After, Limit
 from collector.model.incident import IncidentState
 from collector.problems import ProblemError, problem
-from collector.store.acknowledgement import acknowledge
+from collector.store.acknowledgement import acknowledge_and_read
 from collector.store.connect import COMMAND_TIMEOUT_S
-from collector.store.incident_pages import NewestKey, incident_row, incidents_newest_first
+from collector.store.incident_pages import NewestKey, incidents_newest_first
 from collector.store.reading import reading
 
 routes = APIRouter(prefix="/v1/incidents", tags=["incidents"])
@@ -61,16 +61,12 @@ async def acknowledge_incident(
     """Say that somebody is at it: escalation stops, evaluation goes on. A second time changes nothing."""
     comment = said.comment if said else ""
     async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        before = await acknowledge(conn, incident_id, at=desk.now(), actor=operator.name, comment=comment)
-    if before is None:
+        found = await acknowledge_and_read(conn, incident_id, at=desk.now(), actor=operator.name, comment=comment)
+    if found is None:
         raise _unknown(incident_id)
-    if before is IncidentState.RESOLVED:
+    if found.incident.state is IncidentState.RESOLVED:
         raise problem(409, "resolved", "The incident is resolved", "What is over cannot be acknowledged.")
-    async with reading(desk.pool) as conn:
-        row = await incident_row(conn, incident_id)
-    if row is None:
-        raise _unknown(incident_id)
-    return IncidentAnswer.of(row)
+    return IncidentAnswer.of(found)
 
 
 def _unknown(incident_id: UUID) -> ProblemError:

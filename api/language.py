@@ -18,6 +18,11 @@ class Language(StrEnum):
     EN = "en"
 
 
+# Where neither the reader nor the browser asks for one.
+NOC_LANGUAGE = Language.EN
+STATUS_LANGUAGE = Language.FR
+
+
 @dataclass(frozen=True)
 class Texts:
     """Called with a key and the words to fill in, which are escaped."""

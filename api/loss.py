@@ -1,6 +1,6 @@
 """If we were hit tonight, what would we lose? Pure, and never more hopeful than what is known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,12 +15,13 @@ class Extent(StrEnum):
     NOTHING_KNOWN = "nothing_known"
     EVERYTHING = "everything"
     SOME_NEVER = "some_never"
+    SOME_UNCOVERED = "some_uncovered"
     SINCE = "since"
 
 
 @dataclass(frozen=True)
 class Loss:
-    """`never` names jobs without any good backup, `uncovered` machines without any job."""
+    """`never` names jobs without any good backup, `uncovered` machines that no job covers."""
 
     extent: Extent
     since: datetime | None
@@ -29,21 +30,32 @@ class Loss:
 
 
 def loss(jobs: Sequence[JobStanding], endpoints: Iterable[EndpointStanding]) -> Loss:
-    """The worst job decides: what it protects goes back to its last good backup, or is gone."""
+    """The worst job decides: what it protects goes back to its last good backup, or is gone.
+
+    A job of the whole practice covers every machine; of a machine that no job covers, nothing is known.
+    """
     watched = [job for job in jobs if job.state is not State.RETIRED]
     never = tuple(_label(job) for job in watched if job.last_good_at is None)
     good = [job.last_good_at for job in watched if job.last_good_at is not None]
+    uncovered = tuple(_uncovered(watched, endpoints))
+    return Loss(_extent(never, good, uncovered), min(good, default=None), never, uncovered)
+
+
+def _uncovered(watched: Sequence[JobStanding], endpoints: Iterable[EndpointStanding]) -> Iterator[str]:
     covered = {job.endpoint_id for job in watched}
-    uncovered = tuple(
-        one.name for one in endpoints if one.state is not State.RETIRED and one.endpoint_id not in covered
-    )
-    return Loss(_extent(never, good), min(good, default=None), never, uncovered)
+    if None in covered:
+        return
+    for endpoint in endpoints:
+        if endpoint.state is not State.RETIRED and endpoint.endpoint_id not in covered:
+            yield endpoint.name
 
 
-def _extent(never: Sequence[str], good: Sequence[datetime]) -> Extent:
+def _extent(never: Sequence[str], good: Sequence[datetime], uncovered: Sequence[str]) -> Extent:
     if never:
         return Extent.SOME_NEVER if good else Extent.EVERYTHING
-    return Extent.SINCE if good else Extent.NOTHING_KNOWN
+    if not good:
+        return Extent.NOTHING_KNOWN
+    return Extent.SOME_UNCOVERED if uncovered else Extent.SINCE
 
 
 def _label(job: JobStanding) -> str:

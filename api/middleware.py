@@ -4,10 +4,12 @@ import time
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.pages import ErrorHandler
 from collector.metrics import ApiMetrics
-from collector.problems import problem
+from collector.problems import ProblemError, problem
 
 MOST_BODY = 64 * 1024  # bytes; a comment is the longest thing anyone sends here
 
@@ -50,28 +52,57 @@ class SafeHeaders:
 
 
 class BoundedBody:
-    """Refuses what is longer than anything we ask for, before it is read."""
+    """Refuses what is longer than anything we ask for, before it is read where its length is announced.
 
-    def __init__(self, app: ASGIApp) -> None:
+    The answer is given here: routes take whatever is raised while they read for a body that cannot be parsed.
+    """
+
+    def __init__(self, app: ASGIApp, refuse: ErrorHandler) -> None:
         self._app = app
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("content-length", "0")
-        received = int(announced) if announced.isdecimal() else 0
-        counted = 0
+        elif _announced(scope) > MOST_BODY:
+            await self._answer(scope, receive, send)
+        else:
+            await self._bounded(scope, receive, send)
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Counts what comes; once it is too much, whatever the application has not begun to say is left out."""
+        counted, begun = 0, False
 
         async def receive_bounded() -> Message:
             nonlocal counted
             message = await receive()
             counted += len(message.get("body", b""))
-            if max(received, counted) > MOST_BODY:
-                raise problem(413, "too_long", "The body is too long", f"Send at most {MOST_BODY} bytes.")
+            if counted > MOST_BODY:
+                raise _too_long()
             return message
 
-        await self._app(scope, receive_bounded, send)
+        async def send_unless_over(message: Message) -> None:
+            nonlocal begun
+            if begun or counted <= MOST_BODY:
+                begun = True
+                await send(message)
+
+        await self._app(scope, receive_bounded, send_unless_over)
+        if counted > MOST_BODY and not begun:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._refuse(Request(scope), _too_long())
+        await answer(scope, receive, send)
+
+
+def _announced(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _too_long() -> ProblemError:
+    return problem(413, "too_long", "The body is too long", f"Send at most {MOST_BODY} bytes.")
 
 
 class Measured:

@@ -11,14 +11,20 @@ from starlette.exceptions import HTTPException
 
 from api.cursor import from_cursor, to_cursor
 from api.desk import AtDesk, Desk
-from api.language import Language
+from api.language import NOC_LANGUAGE
 from api.moments import Moments
 from api.pulse import Lapse, lapse
 from api.session import OwnForm, SignedIn
 from collector.model.finding import State
 from collector.store.acknowledgement import acknowledge
 from collector.store.connect import COMMAND_TIMEOUT_S
-from collector.store.noc import LastingIncident, count_by_state, lasting_by_practice, pulse
+from collector.store.noc import (
+    LastingIncident,
+    count_by_state,
+    lasting_by_practice,
+    pulse,
+    uncovered_by_practice,
+)
 from collector.store.reading import PracticeKey, PracticeRow, practices_worst_first, reading
 
 routes = APIRouter(include_in_schema=False)
@@ -30,11 +36,12 @@ _NEEDS_US = frozenset({State.CRITICAL, State.WARNING, State.UNKNOWN})
 
 @dataclass(frozen=True)
 class Need:
-    """A practice on the page, and what is open there."""
+    """A practice on the page, what is open there, and which machines of it no backup job covers."""
 
     practice: PracticeRow
     status_page: str | None
     incidents: list[LastingIncident]
+    uncovered: list[str]
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ async def noc(
     after: Annotated[str | None, Query(max_length=1_000)] = None,
 ) -> Response:
     overview = await _overview(desk, state, from_cursor(PracticeKey, after))
-    texts = desk.pages.words(request, Language.EN)
+    texts = desk.pages.words(request, NOC_LANGUAGE)
     return desk.pages.show(
         "noc.html",
         texts,
@@ -104,12 +111,16 @@ async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None)
     async with reading(desk.pool) as conn:
         rows = await practices_worst_first(conn, states, after, PRACTICES_SHOWN + 1)
         shown = rows[:PRACTICES_SHOWN]
-        lasting = await lasting_by_practice(conn, [row.practice_id for row in shown], INCIDENTS_SHOWN)
+        practice_ids = [row.practice_id for row in shown]
+        lasting = await lasting_by_practice(conn, practice_ids, INCIDENTS_SHOWN)
+        uncovered = await uncovered_by_practice(conn, practice_ids)
         counts = await count_by_state(conn)
         beat = await pulse(conn, now)
     return Overview(
         counts=dict(counts),
-        needs=[Need(row, desk.status_page(row.link), lasting[row.practice_id]) for row in shown],
+        needs=[
+            Need(row, desk.status_page(row.link), lasting[row.practice_id], uncovered[row.practice_id]) for row in shown
+        ],
         following=to_cursor(shown[-1].key) if len(rows) > PRACTICES_SHOWN else None,
         lapsed=lapse(beat, now),
     )

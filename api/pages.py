@@ -2,23 +2,42 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from typing import cast
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.exceptions import HTTPException
 
-from api.language import Language, Texts, load_texts, wanted_language
-from collector.problems import RETRY_AFTER_S, ProblemError
-from collector.store.connect import AWAY, StoreAwayError
+from api.language import NOC_LANGUAGE, STATUS_LANGUAGE, Language, Texts, load_texts, wanted_language
 
 # Programs read these; everything else is for people.
 _PROGRAMS = ("/v1", "/livez", "/readyz", "/metrics", "/openapi.json", "/static")
+_NOC = ("/noc", "/sign-")
 
-_Handler = Callable[[Request, Exception], Awaitable[Response]]
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+class Kind(StrEnum):
+    """What a page says went wrong; each has its own words."""
+
+    MISSING = "missing"
+    FORBIDDEN = "forbidden"
+    TOO_LONG = "too_long"
+    REFUSED = "refused"
+    AWAY = "away"
+    FAULT = "fault"
+
+
+_KINDS = {403: Kind.FORBIDDEN, 404: Kind.MISSING, 413: Kind.TOO_LONG, 500: Kind.FAULT, 503: Kind.AWAY}
+
+
+class WayOut(StrEnum):
+    """Where the link of an error page leads: to the NOC, or to the same page once more."""
+
+    BACK = "back"
+    AGAIN = "again"
 
 
 class SignInNeededError(Exception):
@@ -52,36 +71,36 @@ def load_pages() -> Pages:
 def install_page_handlers(app: FastAPI, pages: Pages) -> None:
     """After the problem handlers, which go on to answer programs: the same errors as pages for people."""
     for error, answer_program in list(app.exception_handlers.items()):
-        app.add_exception_handler(error, _for_people_too(cast("_Handler", answer_program), pages))
+        app.add_exception_handler(error, _for_people_too(cast("ErrorHandler", answer_program), pages))
     app.add_exception_handler(SignInNeededError, _to_the_door)
 
 
-def _for_people_too(answer_program: _Handler, pages: Pages) -> _Handler:
+def _for_people_too(answer_program: ErrorHandler, pages: Pages) -> ErrorHandler:
     async def on_error(request: Request, error: Exception) -> Response:
-        if request.url.path.startswith(_PROGRAMS):
-            return await answer_program(request, error)
-        return _error_page(request, error, pages)
+        answer = await answer_program(request, error)
+        return answer if request.url.path.startswith(_PROGRAMS) else _error_page(request, answer, pages)
 
     return on_error
 
 
-def _error_page(request: Request, error: Exception, pages: Pages) -> Response:
-    status = _status_of(error)
-    kind = {404: "missing", 403: "forbidden", 503: "away"}.get(status, "refused")
-    page = pages.show("problem.html", pages.words(request, Language.FR), status, kind=kind, code=int(status))
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        page.headers["Retry-After"] = str(RETRY_AFTER_S)
+def _error_page(request: Request, answer: Response, pages: Pages) -> Response:
+    """What a program would be told, as a page in the language of its neighbours."""
+    path, status = request.url.path, answer.status_code
+    texts = pages.words(request, NOC_LANGUAGE if path.startswith(_NOC) else STATUS_LANGUAGE)
+    way_out = _way_out(path, status)
+    page = pages.show(
+        "problem.html", texts, status, kind=_KINDS.get(status, Kind.REFUSED), code=status, way_out=way_out
+    )
+    if retry_after := answer.headers.get("Retry-After"):
+        page.headers["Retry-After"] = retry_after
     return page
 
 
-def _status_of(error: Exception) -> int:
-    if isinstance(error, ProblemError):
-        return error.problem.status
-    if isinstance(error, HTTPException):
-        return error.status_code
-    if isinstance(error, RequestValidationError):
-        return HTTPStatus.UNPROCESSABLE_ENTITY
-    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, (*AWAY, StoreAwayError)) else 500
+def _way_out(path: str, status: int) -> WayOut | None:
+    """A practice has no page but its own: it can only load that again, and nothing leads on from a lost link."""
+    if not path.startswith("/status/"):
+        return WayOut.BACK
+    return WayOut.AGAIN if status != HTTPStatus.NOT_FOUND else None
 
 
 async def _to_the_door(request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler's shape

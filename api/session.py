@@ -3,7 +3,10 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,7 +15,8 @@ from fastapi import Depends, Form, Request, Response
 from api.desk import AtDesk, Desk
 from api.pages import SignInNeededError
 from collector.problems import problem
-from collector.store.connect import COMMAND_TIMEOUT_S
+from collector.store.audit import record_deed
+from collector.store.connect import COMMAND_TIMEOUT_S, FLEET, Connection, set_scope
 from collector.store.credentials import Operator, close_session, open_session, session_operator
 
 COOKIE = "vigie_session"
@@ -29,8 +33,9 @@ class Session:
 
 async def begin_session(desk: Desk, operator: Operator, response: Response) -> None:
     secret = secrets.token_urlsafe(32)
-    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        await open_session(conn, _hashed(secret), operator.operator_id, desk.now() + desk.session_lifetime)
+    now = desk.now()
+    async with _deed(desk, operator.name, "sign in", now) as conn:
+        await open_session(conn, _hashed(secret), operator.operator_id, now + desk.session_lifetime)
     response.set_cookie(
         COOKIE,
         secret,
@@ -41,10 +46,20 @@ async def begin_session(desk: Desk, operator: Operator, response: Response) -> N
     )
 
 
-async def end_session(desk: Desk, request: Request, response: Response) -> None:
-    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        await close_session(conn, _hashed(request.cookies.get(COOKIE, "")), desk.now())
+async def end_session(desk: Desk, session: Session, request: Request, response: Response) -> None:
+    now = desk.now()
+    async with _deed(desk, session.operator, "sign out", now) as conn:
+        await close_session(conn, _hashed(request.cookies.get(COOKIE, "")), now)
     response.delete_cookie(COOKIE, secure=desk.secure_cookies, httponly=True, samesite="strict")
+
+
+@asynccontextmanager
+async def _deed(desk: Desk, actor: str, action: str, at: datetime) -> AsyncIterator[Connection]:
+    """A transaction that is audited: neither it nor its row without the other."""
+    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn, conn.transaction():
+        await set_scope(conn, FLEET)
+        yield conn
+        await record_deed(conn, at=at, actor=actor, action=action, practice_id=None, subject=actor)
 
 
 async def session_of(request: Request, desk: Desk) -> Session | None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.desk import AtDesk, Desk
-from api.language import Language
+from api.language import NOC_LANGUAGE
 from api.operator import operator_of
 from api.session import OwnForm, begin_session, end_session, refuse_foreign_site, session_of
 
@@ -32,12 +32,12 @@ async def sign_in(request: Request, desk: AtDesk, token: Annotated[str, Form()] 
 
 
 @routes.post("/sign-out")
-async def sign_out(request: Request, desk: AtDesk, _: OwnForm) -> Response:
+async def sign_out(request: Request, desk: AtDesk, session: OwnForm) -> Response:
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    await end_session(desk, request, response)
+    await end_session(desk, session, request, response)
     return response
 
 
 def _form(request: Request, desk: Desk, *, refused: bool) -> Response:
     status = HTTPStatus.UNAUTHORIZED if refused else HTTPStatus.OK
-    return desk.pages.show("sign_in.html", desk.pages.words(request, Language.EN), status, refused=refused)
+    return desk.pages.show("sign_in.html", desk.pages.words(request, NOC_LANGUAGE), status, refused=refused)

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api.desk import AtDesk, Desk
-from api.language import Language
+from api.language import STATUS_LANGUAGE, Language
 from api.loss import loss
 from api.moments import Moments
 from api.pulse import lapse
@@ -66,7 +66,7 @@ async def _standing(desk: Desk, conn: Connection, practice_id: UUID) -> _Standin
 
 def _page(request: Request, desk: Desk, standing: _Standing) -> Response:
     now = desk.now()
-    texts = desk.pages.words(request, Language.FR)
+    texts = desk.pages.words(request, STATUS_LANGUAGE)
     lapsed = lapse(standing.pulse, now)
     return desk.pages.show(
         "status.html",

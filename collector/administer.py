@@ -14,16 +14,27 @@ from collector.model.policy import JobPolicy, Policy
 from collector.model.subject import Subject, endpoint_subject, job_subject
 from collector.store.configuration import load_policy, put_policy
 from collector.store.connect import Connection, lock_practice
-from collector.store.credentials import add_operator, add_practice_key, revoke_operator, revoke_practice_key
+from collector.store.credentials import (
+    KeyListing,
+    add_operator,
+    add_practice_key,
+    list_practice_keys,
+    replace_operator_token,
+    revoke_operator,
+    revoke_practice_key,
+)
 from collector.store.practices import (
     Practice,
     add_practice,
     endpoints_named,
     find_practice,
     knows_job,
+    replace_links,
     retire_practice,
 )
 from collector.store.wakes import begin_watch
+
+LONGEST_NAME = 200
 
 
 class NotDoneError(Exception):
@@ -49,7 +60,8 @@ class Deed:
 
 async def enrol_practice(conn: Connection, name: str, zone: str, deed: Deed) -> Enrolled:
     """A practice with its first key, status link and policy; it is watched from now on, and unknown."""
-    key, link = Credential.mint(Holder.PRACTICE), secrets.token_urlsafe(24)
+    _check_name(name)
+    key, link = Credential.mint(Holder.PRACTICE), _new_link()
     try:
         async with conn.transaction():
             practice = await add_practice(conn, name, zone, link, at=deed.at, actor=deed.actor)
@@ -63,13 +75,17 @@ async def enrol_practice(conn: Connection, name: str, zone: str, deed: Deed) -> 
 
 
 async def set_job(conn: Connection, practice: Practice, job: JobPolicy, deed: Deed) -> Policy:
-    """Put a job's schedule in force; a schedule counts from the moment it is set."""
+    """Put a job's schedule in force. Set again unchanged it goes on counting from when it was first set."""
     summary = f"job {job.subject}: {job.schedule.model_dump_json(exclude={'kind'})}"
 
     def change(policy: Policy) -> Policy:
-        watched = (job.subject, job_subject(None, job.job))
-        retired = {subject: because for subject, because in policy.retired.items() if subject not in watched}
-        return policy.model_copy(update={"jobs": {**policy.jobs, job.subject: job}, "retired": retired})
+        if job.endpoint_id and endpoint_subject(job.endpoint_id) in policy.retired:
+            raise NotDoneError("this machine is retired; 'vigie endpoint watch' takes it back first")
+        known = policy.jobs.get(job.subject)
+        since = known.since if known and known.schedule == job.schedule else job.since
+        jobs = {**policy.jobs, job.subject: job.model_copy(update={"since": since})}
+        retired = {subject: because for subject, because in policy.retired.items() if subject != job.subject}
+        return policy.model_copy(update={"jobs": jobs, "retired": retired})
 
     return await _reconfigure(conn, practice, change, summary, deed)
 
@@ -79,6 +95,17 @@ async def retire_endpoint(conn: Connection, practice: Practice, endpoint: str, b
     endpoint_id = await the_endpoint(conn, practice, endpoint)
     await _retire(conn, practice, endpoint_subject(endpoint_id), because, deed)
     return endpoint_id
+
+
+async def watch_endpoint(conn: Connection, practice: Practice, endpoint: str, deed: Deed) -> None:
+    """Take a retired endpoint back, with its jobs."""
+    subject = endpoint_subject(await the_endpoint(conn, practice, endpoint))
+
+    def change(policy: Policy) -> Policy:
+        retired = {one: because for one, because in policy.retired.items() if one != subject}
+        return policy.model_copy(update={"retired": retired})
+
+    await _reconfigure(conn, practice, change, f"watching {subject} again", deed)
 
 
 async def retire_job(
@@ -92,6 +119,7 @@ async def retire_job(
 
 async def retire_whole_practice(conn: Connection, practice: Practice, because: str, deed: Deed) -> None:
     """A lost customer: its keys are worth nothing from now on, and what is open closes with the reason."""
+    _check_reason(because)
     async with conn.transaction():
         await retire_practice(conn, practice, at=deed.at, actor=deed.actor)
         await _reconfigure(
@@ -110,19 +138,40 @@ async def add_key(conn: Connection, practice: Practice, deed: Deed) -> Credentia
     return key
 
 
+async def keys_of(conn: Connection, practice: Practice) -> list[KeyListing]:
+    return await list_practice_keys(conn, practice.practice_id)
+
+
 async def revoke_key(conn: Connection, key_id: str, deed: Deed) -> None:
     if not await revoke_practice_key(conn, key_id, at=deed.at, actor=deed.actor):
-        raise NotDoneError(f"no key {key_id!r} is in force; its id stands between vgp_ and the second underscore")
+        raise NotDoneError(f"no key {key_id!r} is in force; 'vigie key list' names them")
 
 
 async def enrol_operator(conn: Connection, name: str, deed: Deed) -> Credential:
     """A named operator's token, shown this once."""
+    _check_name(name)
     token = Credential.mint(Holder.OPERATOR)
     try:
         await add_operator(conn, name, token, at=deed.at, actor=deed.actor)
     except asyncpg.UniqueViolationError:
-        raise NotDoneError(f"an operator named {name!r} exists already, or did; choose another name") from None
+        raise NotDoneError(f"an operator named {name!r} exists, or did; 'vigie operator renew' gives a token") from None
     return token
+
+
+async def renew_operator(conn: Connection, name: str, deed: Deed) -> Credential:
+    """A new token for a known person; the old one and its sessions end."""
+    token = Credential.mint(Holder.OPERATOR)
+    if not await replace_operator_token(conn, name, token, at=deed.at, actor=deed.actor):
+        raise NotDoneError(f"no operator is named {name!r}; 'vigie operator add' makes one")
+    return token
+
+
+async def renew_link(conn: Connection, practice: Practice, deed: Deed) -> str:
+    """A new status link; those before it lead nowhere."""
+    link = _new_link()
+    async with conn.transaction():
+        await replace_links(conn, practice, link, at=deed.at, actor=deed.actor)
+    return link
 
 
 async def dismiss_operator(conn: Connection, name: str, deed: Deed) -> None:
@@ -149,6 +198,8 @@ async def the_endpoint(conn: Connection, practice: Practice, wanted: str) -> UUI
 
 
 async def _retire(conn: Connection, practice: Practice, subject: Subject, because: str, deed: Deed) -> None:
+    _check_reason(because)
+
     def change(policy: Policy) -> Policy:
         jobs = {key: job for key, job in policy.jobs.items() if key != subject}
         return policy.model_copy(update={"jobs": jobs, "retired": {**policy.retired, subject: because}})
@@ -172,3 +223,18 @@ async def _locked(conn: Connection, practice_id: UUID) -> AsyncIterator[Policy]:
         if policy is None:
             raise NotDoneError(f"practice {practice_id} has no policy; it was not enrolled by 'vigie practice add'")
         yield policy
+
+
+def _new_link() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _check_name(name: str) -> None:
+    """A name stands in the audit log, on pages and in tickets."""
+    if name != name.strip() or not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
+        raise NotDoneError(f"{name!r} is no name: 1 to {LONGEST_NAME} printable characters, no space around them")
+
+
+def _check_reason(because: str) -> None:
+    if not because.strip():
+        raise NotDoneError("--because needs a reason: it is shown with what closes")

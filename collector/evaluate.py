@@ -23,7 +23,7 @@ from collector.store.incidents import (
 )
 from collector.store.listening import gaps_since
 from collector.store.liveness import keep_spans
-from collector.store.outbox import post
+from collector.store.outbox import TICKETS, post
 from collector.store.projections import project
 from collector.store.reports import last_sightings, load_reports
 from collector.store.snapshots import history_until, load_snapshot, save_snapshot
@@ -39,9 +39,7 @@ async def our_gaps(pool: Pool, now: datetime) -> tuple[Gap, ...]:
         return await gaps_since(conn, now - GAPS_REMEMBERED, now)
 
 
-async def judge_practice(
-    pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], now: datetime, *, channels: Sequence[str]
-) -> Verdict | None:
+async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], now: datetime) -> Verdict | None:
     """Judge one practice and keep the verdict; None if another worker is at it.
 
     1. Take the wakes and fold the reports that they name.
@@ -63,8 +61,7 @@ async def judge_practice(
         sightings = await last_sightings(conn, practice_id, list(record.snapshot.endpoints), now)
         verdict = judge(record, sightings, gaps, now)
         await _keep(conn, record, reports, verdict, now)
-        for channel in channels:
-            await post(conn, channel, verdict.messages, now)
+        await post(conn, TICKETS, verdict.messages, now)
         return verdict
 
 
@@ -88,7 +85,9 @@ async def _keep(conn: Connection, record: Record, reports: tuple[Report, ...], v
     if reports:
         await save_snapshot(conn, record.snapshot, reports, now)
     await put_tickets(conn, practice_id, verdict.tickets)
-    await put_incidents(conn, practice_id, [one for one in verdict.incidents if one not in record.incidents])
+    known = {one.incident_id: one for one in record.incidents}
+    changed = [one for one in verdict.incidents if known.get(one.incident_id) != one]
+    await put_incidents(conn, practice_id, changed)
     events = [Event(change.incident.incident_id, change.what, change.said) for change in verdict.changes]
     await add_events(conn, practice_id, events, at=now, actor=ACTOR)
     await _keep_liveness(conn, verdict, now)

@@ -1,15 +1,19 @@
 """`/livez`, `/readyz` and `/metrics`: the same on every process."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from collector.logs import logger
 from collector.store.connect import AWAY, Pool
 
 READY_TIMEOUT_S = 2.0
+
+_log = logger("health")
 
 BeforeScrape = Callable[[Pool], Awaitable[None]]
 
@@ -33,6 +37,18 @@ def health_routes(registry: CollectorRegistry, before_scrape: BeforeScrape) -> A
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+async def vital(loop: Awaitable[None], name: str) -> None:
+    """A loop that the process lives for: if it ends by itself, so does the process, to be started again."""
+    try:
+        await loop
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
+        _log.exception("a vital loop died", loop=name)
+        signal.raise_signal(signal.SIGTERM)
+        raise
 
 
 async def _answers(pool: Pool) -> bool:

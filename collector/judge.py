@@ -16,7 +16,7 @@ from collector.model.report import Report
 from collector.model.snapshot import Gap, Sighting, Snapshot
 from collector.model.value import earliest
 from collector.rules.registry import evaluate
-from collector.rules.standing import next_stale
+from collector.rules.standing import next_change
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def judge(record: Record, sightings: Mapping[UUID, Sighting], gaps: tuple[Gap, .
         tickets=gathered.tickets,
         messages=gathered.messages,
         next_due=earliest(
-            [evaluation.next_due, next_stale(seen, now), *(decision.next_due for decision in decisions.values())]
+            (evaluation.next_due, next_change(seen, policy, now), *(one.next_due for one in decisions.values()))
         ),
     )
 

@@ -54,10 +54,8 @@ def problem(status: int, name: str, title: str, detail: str, **headers: str) -> 
 
 
 def store_away() -> ProblemError:
-    return problem(
-        503, "store_away", "The store is away", "Nothing was changed; try the same again after Retry-After seconds.",
-        Retry_After=str(RETRY_AFTER_S),
-    )  # fmt: skip
+    detail = "It may not have been stored; sending the same again is safe."
+    return problem(503, "store_away", "The store is away", detail, Retry_After=str(RETRY_AFTER_S))
 
 
 def contract_broken(error: ValidationError) -> Problem:
@@ -112,7 +110,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def on_fault(request: Request, _: Exception) -> Response:
         _log.exception("a request failed", path=request.url.path)
-        detail = "This is our fault, and logged. Nothing was changed."
+        detail = "This is our fault, and logged."
         return answer(Problem(type="urn:vigie:fault", title="Unexpected fault", status=500, detail=detail))
 
     app.add_exception_handler(ProblemError, on_problem)

@@ -12,7 +12,8 @@ from collector.judge import Verdict
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.model.snapshot import Gap
-from collector.store.connect import AWAY, Pool
+from collector.store.connect import GONE, Pool
+from collector.store.outbox import has_waiting
 from collector.store.snapshots import take_checkpoints
 from collector.store.timescale import drop_expired
 from collector.store.wakes import claim_wanted
@@ -54,10 +55,9 @@ class Engine:
 
     async def _judge_one(self, practice_id: UUID, gaps: tuple[Gap, ...]) -> Verdict | None:
         """One practice's trouble is not the others': it is logged, counted, and tried again after its claim."""
-        names = [channel.name for channel in self.channels]
         try:
-            verdict = await judge_practice(self.pool, practice_id, gaps, datetime.now(UTC), channels=names)
-        except AWAY:
+            verdict = await judge_practice(self.pool, practice_id, gaps, datetime.now(UTC))
+        except GONE:
             raise
         except Exception:  # noqa: BLE001 - one practice must not stop the others
             _log.exception("a practice could not be judged", practice=str(practice_id))
@@ -75,6 +75,12 @@ class Engine:
                 practice=str(verdict.seen.practice_id), incident=str(change.incident.incident_id),
             )  # fmt: skip
             self.metrics.incidents.labels(rule=change.incident.rule, what=change.what.value).inc()
+
+    async def has_mail(self) -> bool:
+        """Whether a message waits whose time has come."""
+        now = datetime.now(UTC)
+        async with self.pool.acquire() as conn:
+            return any([await has_waiting(conn, channel.name, now) for channel in self.channels])
 
     async def deliver(self) -> None:
         """Empty the outbox of each channel that nobody here is at: a receiver that hangs holds up nothing else."""

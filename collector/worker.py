@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from collector.config import Settings
 from collector.delivery.channel import Channel
 from collector.delivery.ticket_webhook import TicketWebhook
-from collector.health import health_routes
+from collector.health import health_routes, vital
 from collector.logs import logger
 from collector.metrics import WorkerMetrics, new_registry
 from collector.problems import install_problem_handlers
@@ -62,7 +62,8 @@ async def tick(ctx: dict[str, Any]) -> None:
     engine.metrics.sweeps.labels(by="tick").inc()
     for chunk in await engine.claim():
         await redis.enqueue_job("judge", [str(practice_id) for practice_id in chunk])
-    await redis.enqueue_job("deliver")
+    if await engine.has_mail():
+        await redis.enqueue_job("deliver")
 
 
 async def judge(ctx: dict[str, Any], practice_ids: list[str]) -> None:
@@ -122,8 +123,13 @@ async def _run_until_redis_goes(worker: Worker) -> None:
     try:
         await worker.async_run()
     finally:
-        with suppress(RedisError, OSError, asyncio.CancelledError):
-            await worker.close()
+        task = asyncio.current_task()
+        with suppress(RedisError, OSError):
+            try:
+                await worker.close()
+            except asyncio.CancelledError:  # of the jobs that it ends; our own must pass
+                if task is None or task.cancelling():
+                    raise
 
 
 async def go_alone(step: str, do: Step, engine: Engine, ticks: Ticks | None) -> None:
@@ -200,9 +206,12 @@ async def _work(settings: Settings, metrics: WorkerMetrics) -> AsyncIterator[Poo
     async with pool, httpx.AsyncClient() as client, asyncio.TaskGroup() as tasks:
         engine = Engine(pool, _channels(settings, client), metrics)
         ticks = Ticks() if settings.redis_url else None
-        loops = [tasks.create_task(sweep_alone(engine, ticks)), tasks.create_task(keep_house(engine))]
+        loops = [
+            tasks.create_task(vital(sweep_alone(engine, ticks), "sweep")),
+            tasks.create_task(vital(keep_house(engine), "house")),
+        ]
         if settings.redis_url and ticks:
-            loops.append(tasks.create_task(run_arq(str(settings.redis_url), engine, ticks)))
+            loops.append(tasks.create_task(vital(run_arq(str(settings.redis_url), engine, ticks), "arq")))
         yield pool
         for loop in loops:
             loop.cancel()

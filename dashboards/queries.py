@@ -249,6 +249,6 @@ LISTENING_GAPS = """
     SELECT covered AS "time", up_from AS "timeend", 'We were not listening' AS "text",
         extract(epoch FROM up_from - covered)::bigint AS "Length"
     FROM reached
-    WHERE up_from - covered > INTERVAL '20 seconds'
+    WHERE up_from - covered > INTERVAL '3 seconds'
     ORDER BY covered DESC
 """

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
+from shutil import which
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -14,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from collector.store.connect import Pool
 from collector.store.migrate import apply_migrations, prepare
-from deploy.local import Flavour, Services, UnavailableError, local_services
+from deploy.local import Flavour, Services, UnavailableError, fetch_program, local_services
 
 # A slow machine is not a wrong program: no timed assertions.
 settings.register_profile("vigie", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -66,8 +68,9 @@ async def _admin(server: Server, statement: str) -> None:
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[Services]:
-    """TimescaleDB and Redis of this machine, or those that the environment names."""
+    """TimescaleDB and Redis of this machine, or those that the environment names; nothing in their place."""
     with local_services(
+        Flavour.TIMESCALEDB,
         say=_say,
         database_url=os.environ.pop("VIGIE_DATABASE_URL", None),
         redis_url=os.environ.pop("VIGIE_REDIS_URL", None),
@@ -118,3 +121,15 @@ async def _fresh(server: Server) -> AsyncIterator[Database]:
             yield Database(server.url_of(name), owner)
     finally:
         await _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def restic() -> Path:
+    """The machine's own, else Debian's without installing it."""
+    installed = which("restic")
+    if installed:
+        return Path(installed)
+    try:
+        return fetch_program("restic", say=_say)
+    except UnavailableError as error:
+        pytest.skip(f"no restic here: {error}")

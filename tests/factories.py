@@ -83,6 +83,7 @@ def endpoint_state(seen_at: datetime = NOW, *, interval_s: int = 60, **more: obj
     fields = {
         "endpoint_id": ENDPOINT, "name": "SRV-01", "role": Role.SERVER, "os": None, "agent": None,
         "as_of": seen_at, "first_seen_at": seen_at, "last_report_at": seen_at, "sighting": sighting,
+        "patches": {"as_of": seen_at, "scanned_at": seen_at},
     }  # fmt: skip
     return EndpointState.model_validate({**fields, **more})
 

@@ -35,7 +35,9 @@ async def _send(pool: Pool, channel: Channel, parcel: Parcel, metrics: WorkerMet
     try:
         async with asyncio.timeout(channel.timeout.total_seconds()):
             await channel.deliver(parcel)
-    except (DeliveryError, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a receiver does, the message is tried again later
+        if not isinstance(error, (DeliveryError, TimeoutError)):
+            _log.exception("a delivery raised", channel=channel.name)
         await _put_off(pool, channel, parcel, error)
         metrics.deliveries.labels(channel=channel.name, outcome="failed").inc()
         return False
@@ -45,8 +47,8 @@ async def _send(pool: Pool, channel: Channel, parcel: Parcel, metrics: WorkerMet
     return True
 
 
-async def _put_off(pool: Pool, channel: Channel, parcel: Parcel, error: DeliveryError | TimeoutError) -> None:
-    reason = str(error) or f"no answer within {channel.timeout.total_seconds():g} s"
+async def _put_off(pool: Pool, channel: Channel, parcel: Parcel, error: Exception) -> None:
+    reason = _reason(error, channel)
     wish = error.retry_after if isinstance(error, DeliveryError) else None
     wait = max(retry_delay(parcel.attempts), wish or timedelta(0))
     message = parcel.message
@@ -57,6 +59,12 @@ async def _put_off(pool: Pool, channel: Channel, parcel: Parcel, error: Delivery
     )  # fmt: skip
     async with pool.acquire() as conn:
         await put_off(conn, parcel, datetime.now(UTC) + wait, reason)
+
+
+def _reason(error: Exception, channel: Channel) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {channel.timeout.total_seconds():g} s"
+    return str(error) if isinstance(error, DeliveryError) else type(error).__name__
 
 
 def retry_delay(attempts: int) -> timedelta:

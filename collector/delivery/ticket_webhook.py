@@ -12,16 +12,15 @@ from standardwebhooks import Webhook
 
 from collector.delivery.channel import DeliveryError
 from collector.model.incident import TicketMessage
-from collector.store.outbox import Parcel
+from collector.store.outbox import TICKETS, Parcel
 
-NAME = "ticket_webhook"
 LONGEST_WISH = timedelta(days=1)
 
 
 class TicketWebhook:
     """One receiver of `ticket.opened`, `ticket.appended`, `ticket.resolved`, `ticket.reopened`."""
 
-    name = NAME
+    name = TICKETS
 
     def __init__(self, client: httpx.AsyncClient, url: str, secret: str, public_url: str, timeout: timedelta) -> None:
         self._client = client

@@ -79,6 +79,6 @@ def _refreshed(incident: Incident, finding: Finding) -> Incident:
 
 def _resolved(incident: Incident, policy: Policy, now: datetime) -> Change:
     because = policy.retirement(incident.subject)
-    resolution = f"retired: {because}" if because else "recovered"
+    resolution = "recovered" if because is None else f"retired: {because}"
     update = {"state": IncidentState.RESOLVED, "resolved_at": now, "resolution": resolution}
     return Change(incident.model_copy(update=update), IncidentChange.RESOLVED, resolution)

@@ -1,6 +1,7 @@
 """Incidents gathered into tickets by root subject: one open ticket for one problem."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -17,7 +18,7 @@ from collector.model.incident import (
     TicketState,
 )
 from collector.model.policy import Policy
-from collector.model.subject import Subject
+from collector.model.subject import Subject, scopes
 
 # A relapse within a week is the same trouble to the person who closed the ticket; later it is a new one.
 REOPEN_WINDOW = timedelta(days=7)
@@ -45,20 +46,55 @@ def gather(
     1. A root has at most one open ticket: the open one takes what follows, one resolved within the
        window reopens, else a new one opens.
     2. A ticket closes when the last incident attached to it has resolved.
-    3. One message a ticket and call, numbered in the ticket's own strict order.
+    3. An incident whose root has become its endpoint moves to that ticket; one that is left empty closes.
+    4. One message a ticket and call, numbered in the ticket's own strict order.
     """
     by_root = _latest_by_root(tickets, now)
-    attached = tuple(_attach(one, by_root, policy, now) if one.incident_id in wanting else one for one in incidents)
+    rooted = _rerooted(incidents)
+    known = {ticket.ticket_id for ticket in by_root.values()}
+    moving = {one.incident_id for one in rooted if one.lasts and one.ticket_id in known and _moves(one, by_root)}
+    attached = tuple(
+        _attach(one, by_root, policy, now) if one.incident_id in wanting | moving else one for one in rooted
+    )
+    members = _by_ticket(attached)
+    left = _by_ticket(one for one in rooted if one.incident_id in moving)
+    wanting |= moving
     touched = wanting | {change.incident.incident_id for change in changes}
     told: list[Ticket] = []
     messages: list[TicketMessage] = []
     for ticket in by_root.values():
-        members = tuple(one for one in attached if one.ticket_id == ticket.ticket_id)
-        if any(one.incident_id in touched for one in members):
-            after, event = _after(ticket, members, now)
+        now_of, moved = members[ticket.ticket_id], left[ticket.ticket_id]
+        if moved or any(one.incident_id in touched for one in now_of):
+            after, event = _after(ticket, now_of or moved, bool(now_of), now)
             told.append(after)
-            messages.append(_message(after, event, members, policy, now))
+            messages.append(_message(after, event, now_of or moved, policy, now))
     return Gathered(attached, tuple(told), tuple(messages))
+
+
+def _moves(incident: Incident, by_root: Mapping[Subject, Ticket]) -> bool:
+    """Whether its ticket is another's than its root's."""
+    own = by_root.get(incident.root)
+    return own is None or own.ticket_id != incident.ticket_id
+
+
+def _by_ticket(incidents: Iterable[Incident]) -> defaultdict[UUID | None, tuple[Incident, ...]]:
+    grouped: defaultdict[UUID | None, list[Incident]] = defaultdict(list)
+    for one in incidents:
+        grouped[one.ticket_id].append(one)
+    return defaultdict(tuple, {ticket_id: tuple(members) for ticket_id, members in grouped.items()})
+
+
+def _rerooted(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    """A job's incident hangs on its endpoint's from when that opens: a dead server is one problem, not ten."""
+    every = tuple(incidents)
+    silent = {one.subject for one in every if one.lasts}
+    return tuple(_under(one, silent) for one in every)
+
+
+def _under(incident: Incident, silent: set[Subject]) -> Incident:
+    endpoint = scopes(incident.subject)[-1]
+    hangs = incident.lasts and endpoint in silent and incident.root != endpoint
+    return incident.model_copy(update={"root": endpoint}) if hangs else incident
 
 
 def _latest_by_root(tickets: Iterable[Ticket], now: datetime) -> dict[Subject, Ticket]:
@@ -86,8 +122,9 @@ def _fresh(incident: Incident, policy: Policy, now: datetime) -> Ticket:
     )
 
 
-def _after(ticket: Ticket, members: tuple[Incident, ...], now: datetime) -> tuple[Ticket, TicketEvent]:
-    lasting = tuple(one for one in members if one.lasts)
+def _after(ticket: Ticket, members: tuple[Incident, ...], holds: bool, now: datetime) -> tuple[Ticket, TicketEvent]:
+    """The ticket after what happened to its members; one that no longer `holds` any is closed."""
+    lasting = tuple(one for one in members if one.lasts) if holds else ()
     named_by = lasting or members
     update: dict[str, object] = {
         "sequence": ticket.sequence + 1,

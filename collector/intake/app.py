@@ -10,7 +10,7 @@ from uuid import uuid4
 from fastapi import FastAPI
 
 from collector.config import Settings
-from collector.health import health_routes, nothing_to_compute
+from collector.health import health_routes, nothing_to_compute, vital
 from collector.intake.changes import Changes
 from collector.intake.group_commit import GroupCommit
 from collector.intake.heartbeats import Door, heartbeat_routes
@@ -20,6 +20,8 @@ from collector.metrics import IntakeMetrics, new_registry
 from collector.model.heartbeat import Heartbeat
 from collector.problems import Problem, install_problem_handlers
 from collector.store.connect import Pool, Role, open_pool
+
+KEY_CONNECTIONS = 2
 
 _SECURITY = {"practiceKey": {"type": "http", "scheme": "bearer", "description": "the practice's key, vgp_..."}}
 
@@ -52,13 +54,14 @@ def create_app(settings: Settings) -> FastAPI:
 async def _open(settings: Settings, metrics: IntakeMetrics) -> AsyncIterator[_State]:
     """Pool, commit lanes and ledger, for as long as the application runs."""
     pool = open_pool(settings.database_url.get_secret_value(), Role.INTAKE, settings.database_pool)
+    key_pool = open_pool(settings.database_url.get_secret_value(), Role.INTAKE, KEY_CONNECTIONS)
     commit = GroupCommit(pool, metrics, settings.intake_queue)
-    async with pool, asyncio.TaskGroup() as tasks:
+    async with pool, key_pool, asyncio.TaskGroup() as tasks:
         running = [
-            tasks.create_task(commit.run()),
-            tasks.create_task(keep_ledger(pool, f"{gethostname()}:{uuid4()}")),
+            tasks.create_task(vital(commit.run(), "commit")),
+            tasks.create_task(vital(keep_ledger(pool, f"{gethostname()}:{uuid4()}"), "ledger")),
         ]
-        yield {"pool": pool, "door": Door(Keyring(pool), Changes(), commit, metrics)}
+        yield {"pool": pool, "door": Door(Keyring(key_pool), Changes(), commit, metrics)}
         for task in running:
             task.cancel()
 

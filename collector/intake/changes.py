@@ -23,6 +23,9 @@ _SECTIONS: Mapping[str, TypeAdapter[object]] = {
 # The heartbeat rule's least grace is longer (collector/rules/liveness.py), so that every heartbeat
 # that ends a silence is late by this measure, and wakes the worker.
 LATE = 1.25
+# A section that is looked at and stays the same is written again this often: what was not written for
+# days is known not to have been looked at (collector/rules/standing.py).
+REFRESH = timedelta(days=1)
 MOST_REMEMBERED = 100_000
 
 
@@ -34,7 +37,18 @@ class _Last:
     received_at: datetime
     interval_s: int
     queued: bool
-    digests: dict[str, bytes]
+    sections: dict[str, "_Written"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A section as it was stored last."""
+
+    digest: bytes
+    at: datetime
+
+    def holds(self, digest: bytes, now: datetime) -> bool:
+        return self.digest == digest and now - self.at < REFRESH
 
 
 class Changes:
@@ -55,12 +69,12 @@ class Changes:
         if last is not None and beat.seq != last.seq + 1:
             last = None
         bodies = _bodies(beat)
+        known = last.sections if last else {}
         digests = {kind: blake2b(body, digest_size=16).digest() for kind, body in bodies.items()}
-        known = last.digests if last else {}
-        changed = tuple(
-            SectionRow(kind, body.decode()) for kind, body in bodies.items() if known.get(kind) != digests[kind]
-        )
-        self._remember(key, _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | digests))
+        new = [kind for kind in bodies if kind not in known or not known[kind].holds(digests[kind], received_at)]
+        written = {kind: _Written(digests[kind], received_at) for kind in new}
+        self._remember(key, _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | written))
+        changed = tuple(SectionRow(kind, bodies[kind].decode()) for kind in new)
         return _arrival(
             practice_id,
             beat,

@@ -16,6 +16,8 @@ from collector.store.intake import Arrival, Identity, append
 # Two lanes: while one waits for the disk, the other gathers and sends.
 LANES = 2
 MOST_IN_COMMIT = 1_000
+# Answered before agents give up; what is committed later is recognised when it is sent again.
+PATIENCE_S = 8.0
 
 Received = Mapping[Identity, datetime]
 _log = logger("intake")
@@ -56,7 +58,11 @@ class GroupCommit:
             self._waiting.append(waiting)
             self._queued += len(arrivals)
             self._wanted.notify()
-        return await waiting.stored
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await waiting.stored
+        except TimeoutError:
+            raise StoreAwayError("the commit takes too long") from None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -98,9 +104,9 @@ class GroupCommit:
 
     async def _commit_each(self, group: list[_Waiting], error: asyncpg.PostgresError) -> None:
         if len(group) == 1:
-            _log.error("the store refused a request", error=str(error), sqlstate=error.sqlstate)
+            _log.error("the store refused a request", error=type(error).__name__, sqlstate=error.sqlstate)
             refused_for_good = isinstance(error, asyncpg.DataError)
-            _fail(group, UnstorableError(str(error)) if refused_for_good else StoreAwayError(str(error)))
+            _fail(group, UnstorableError() if refused_for_good else StoreAwayError())
             return
         for waiting in group:
             await self._commit([waiting])

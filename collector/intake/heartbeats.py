@@ -129,7 +129,7 @@ class Door:
             ) from None
         except UnstorableError as error:
             self._changes.forget(arrivals)
-            raise problem(422, "unstorable", "The store refuses it", str(error)) from error
+            raise problem(422, "unstorable", "The store refuses it", "Sending it again cannot help.") from error
         except StoreAwayError:
             self._changes.forget(arrivals)
             raise

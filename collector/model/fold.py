@@ -1,27 +1,58 @@
 """How a report changes what is known. Late and repeated reports enter and never turn the present back."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
-from collector.model.heartbeat import Alert, AlertStatus, Backup, Endpoint, RestoreTest, RunStatus
+from collector.model.heartbeat import (
+    Alert,
+    AlertStatus,
+    Backup,
+    Endpoint,
+    MissingPatch,
+    Patches,
+    PatchSeverity,
+    RestoreTest,
+    RunStatus,
+)
 from collector.model.report import Report
-from collector.model.snapshot import AlertState, EndpointState, JobState, PatchState, ProtectionState, Run, Snapshot
+from collector.model.snapshot import (
+    AlertState,
+    EndpointState,
+    JobState,
+    MissingPatches,
+    PatchState,
+    ProtectionState,
+    Run,
+    Snapshot,
+)
 from collector.model.subject import Subject, job_subject
-from collector.model.value import EARLIEST
+from collector.model.value import EARLIEST, earliest
 
 # A closed alert is remembered for as long as a late report about it can still arrive.
 ALERT_MEMORY = timedelta(days=35)
 
+# What one practice may make us keep and judge: a stolen key must not weigh on the others.
+MOST_ENDPOINTS = 500
+MOST_JOBS = 2_000
+MOST_ALERTS = 1_000  # of an endpoint
+
 
 def fold(snapshot: Snapshot, report: Report) -> Snapshot:
     """The snapshot after one report; the fold number counts reports in the order they were folded."""
+    update: dict[str, object] = {"fold_no": snapshot.fold_no + 1}
+    if report.endpoint_id not in snapshot.endpoints and len(snapshot.endpoints) >= MOST_ENDPOINTS:
+        return snapshot.model_copy(update={**update, "crowded": True})
     endpoints = dict(snapshot.endpoints)
     state = _endpoint(endpoints.get(report.endpoint_id), report)
     if state is not None:
         endpoints[report.endpoint_id] = state
     jobs = _jobs(snapshot.jobs, report)
-    return snapshot.model_copy(update={"fold_no": snapshot.fold_no + 1, "endpoints": endpoints, "jobs": jobs})
+    crowded = snapshot.crowded or len(jobs) > MOST_JOBS
+    kept = dict(islice(jobs.items(), MOST_JOBS))
+    return snapshot.model_copy(update={**update, "endpoints": endpoints, "jobs": kept, "crowded": crowded})
 
 
 def _endpoint(known: EndpointState | None, report: Report) -> EndpointState | None:
@@ -63,12 +94,26 @@ def _scans(known: EndpointState, report: Report) -> dict[str, object]:
     update: dict[str, object] = {}
     patches, protection = report.sections.patches, report.sections.protection
     if patches is not None and _newer(known.patches, report.as_of):
-        update["patches"] = PatchState(
-            as_of=report.as_of, patches=patches.model_copy(update={"scanned_at": report.ours(patches.scanned_at)})
-        )
+        update["patches"] = _patch_state(patches, report)
     if protection is not None and _newer(known.protection, report.as_of):
         update["protection"] = ProtectionState(as_of=report.as_of, products=protection)
     return update
+
+
+def _patch_state(patches: Patches, report: Report) -> PatchState:
+    by_severity: defaultdict[PatchSeverity, list[MissingPatch]] = defaultdict(list)
+    for patch in patches.missing:
+        by_severity[patch.severity].append(patch)
+    return PatchState(
+        as_of=report.as_of,
+        scanned_at=report.ours(patches.scanned_at),
+        missing={
+            severity: MissingPatches(count=len(some), oldest_released_at=earliest(one.released_at for one in some))
+            for severity, some in by_severity.items()
+        },
+        last_installed_at=patches.last_installed_at,
+        reboot_required_since=patches.reboot_required_since,
+    )
 
 
 def _newer(known: PatchState | ProtectionState | AlertState | None, as_of: datetime) -> bool:
@@ -82,7 +127,9 @@ def _alerts(known: Mapping[str, AlertState], report: Report) -> Mapping[str, Ale
     for alert in report.sections.alerts:
         if _newer(alerts.get(alert.id), report.as_of):
             alerts[alert.id] = AlertState(as_of=report.as_of, alert=alert)
-    return {key: state for key, state in alerts.items() if _remembered(state.alert, state.as_of, report.as_of)}
+    kept = [one for one in alerts.items() if _remembered(one[1].alert, one[1].as_of, report.as_of)]
+    newest = sorted(kept, key=lambda one: (one[1].as_of, one[0]))[-MOST_ALERTS:]
+    return dict(newest)
 
 
 def _remembered(alert: Alert, as_of: datetime, now: datetime) -> bool:

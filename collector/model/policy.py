@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -18,8 +19,12 @@ DEFAULT_GRACE = timedelta(hours=1)
 _LONGEST = timedelta(days=400)
 
 
+# Reading them walks the zone folders of the machine: 5 ms, and a policy is read with every judgement.
+_zones = cache(available_timezones)
+
+
 def _known_zone(zone: str) -> str:
-    if zone not in available_timezones():
+    if zone not in _zones():
         raise ValueError(f"unknown time zone {zone!r}; write it as in 'Europe/Paris'")
     return zone
 
@@ -97,5 +102,9 @@ class Policy(Value):
 
     def retirement(self, subject: Subject) -> str | None:
         """Why a subject is no longer watched, if it is not: itself, what it goes with, or the whole practice."""
-        each = (self.retired.get(scope) for scope in scopes(subject))
-        return self.retired_because or next((because for because in each if because), None)
+        if self.retired_because is not None:
+            return self.retired_because
+        own, *wider = scopes(subject)
+        if own in self.jobs:  # a schedule of its own outlives a retirement of the practice-wide job
+            wider = wider[1:]
+        return next((self.retired[scope] for scope in (own, *wider) if scope in self.retired), None)

@@ -9,7 +9,7 @@ from collector.model.heartbeat import (
     Alert,
     Backup,
     Copy,
-    Patches,
+    PatchSeverity,
     Protection,
     RestoreLevel,
     RestorePoints,
@@ -36,9 +36,25 @@ class Gap(Value):
     end: datetime
 
 
+class MissingPatches(Value):
+    """How many of one severity, and since when the oldest of them could have been installed."""
+
+    count: int
+    oldest_released_at: datetime | None = None
+
+
 class PatchState(Value):
+    """The figures of a scan; its list of patches stays in the series."""
+
     as_of: datetime
-    patches: Patches
+    scanned_at: datetime
+    missing: Mapping[PatchSeverity, MissingPatches] = {}
+    last_installed_at: datetime | None = None
+    reboot_required_since: datetime | None = None
+
+    @property
+    def count(self) -> int:
+        return sum(one.count for one in self.missing.values())
 
 
 class ProtectionState(Value):
@@ -113,8 +129,11 @@ class JobState(Value):
 
 
 class Snapshot(Value):
+    """`crowded` says that more was reported than is kept: what is left out is unknown."""
+
     practice_id: UUID
     fold_no: int = 0
+    crowded: bool = False
     endpoints: Mapping[UUID, EndpointState] = {}
     jobs: Mapping[Subject, JobState] = {}
     gaps: tuple[Gap, ...] = ()

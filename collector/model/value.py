@@ -50,9 +50,13 @@ def earliest(instants: Iterable[datetime | None]) -> datetime | None:
 
 
 class Value(BaseModel):
-    """A frozen value: compared by what it holds, copied to change."""
+    """A frozen value: compared by what it holds, copied to change.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    What is stored outlives the code that wrote it: fields that it has too many are ignored, and a new
+    field needs a default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Contract(BaseModel):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from collector.model.clock import SKEW_TOLERATED
 from collector.model.policy import Every, JobPolicy, Schedule
-from collector.model.snapshot import Gap, JobState, extended
+from collector.model.snapshot import Gap, JobState, Run, extended
 
 
 @dataclass(frozen=True)
@@ -14,16 +14,17 @@ class Deadline:
     missed_at: datetime
 
 
-def _slot_after(schedule: Schedule, ended: datetime) -> datetime:
-    """The first slot that a run does not count for: one that ended just ahead of its slot counts for it.
+def _slot_after(schedule: Schedule, run: Run) -> datetime:
+    """The first slot that a run does not count for: one that began just ahead of its slot counts for it.
 
     A clock may be ahead by as much as is tolerated and not corrected.
     """
-    slot = schedule.due_after(ended)
+    slot = schedule.due_after(run.finished_at)
     if isinstance(schedule, Every):
         return slot
     following = schedule.due_after(slot)
-    return following if slot - ended <= min(SKEW_TOLERATED, (following - slot) / 2) else slot
+    early = slot - (run.started_at or run.finished_at)
+    return following if early <= min(SKEW_TOLERATED, (following - slot) / 2) else slot
 
 
 def deadline(job: JobPolicy, state: JobState | None, gaps: tuple[Gap, ...]) -> Deadline:
@@ -36,7 +37,7 @@ def deadline(job: JobPolicy, state: JobState | None, gaps: tuple[Gap, ...]) -> D
     4. Our own outages within the grace move its end.
     """
     last_run = state.last_run if state else None
-    due_at = _slot_after(job.schedule, last_run.finished_at) if last_run else job.schedule.due_after(job.since)
+    due_at = _slot_after(job.schedule, last_run) if last_run else job.schedule.due_after(job.since)
     if state and state.running_since:
         due_at = min(due_at, max(state.running_since, job.since))
     return Deadline(due_at, extended(due_at, due_at + job.grace, gaps))

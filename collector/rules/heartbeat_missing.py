@@ -18,7 +18,7 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     watched = [
         (endpoint, missing_at(endpoint, snapshot.gaps))
         for endpoint in snapshot.endpoints.values()
-        if not policy.retirement(endpoint_subject(endpoint.endpoint_id))
+        if policy.retirement(endpoint_subject(endpoint.endpoint_id)) is None
     ]
     return Evaluation(
         findings=tuple(_finding(endpoint, since) for endpoint, since in watched if since <= now),

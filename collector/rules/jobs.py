@@ -27,13 +27,13 @@ class WatchedJob:
 
 def watched_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
     """Every job reported or scheduled, less what is retired itself or with its endpoint."""
-    return (job for job in _all_jobs(snapshot, policy) if not policy.retirement(job.subject))
+    return (job for job in _all_jobs(snapshot, policy) if policy.retirement(job.subject) is None)
 
 
 def _all_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
     for state in snapshot.jobs.values():
         yield WatchedJob(state.endpoint_id, state.job, policy.for_job(state.endpoint_id, state.job), state)
-    reported_names = {state.job for state in snapshot.jobs.values() if not policy.retirement(state.subject)}
+    reported_names = {state.job for state in snapshot.jobs.values() if policy.retirement(state.subject) is None}
     for scheduled in policy.jobs.values():
         known = scheduled.job in reported_names if scheduled.endpoint_id is None else scheduled.subject in snapshot.jobs
         if not known:

@@ -1,10 +1,10 @@
 """How everything stands, findings and their absence alike: unknown is never green."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from collector.model.finding import Finding, State
-from collector.model.heartbeat import Protection, ProtectionMode
+from collector.model.heartbeat import Protection, ProtectionMode, Role
 from collector.model.policy import Policy
 from collector.model.snapshot import EndpointState, PatchState, ProtectionState, Snapshot
 from collector.model.standing import EndpointStanding, JobStanding, Standing
@@ -18,6 +18,9 @@ from collector.rules.liveness import last_seen, missing_at
 # Source: NIST SP 800-40r4 asks for continuous discovery; a week lets a machine be off over holidays.
 SCAN_STALE = timedelta(days=7)
 
+# Machines whose patches are somebody's to install; a NAS or an imaging station has its maker's.
+SCANNED = (Role.SERVER, Role.WORKSTATION)
+
 _INSTANT = timedelta(microseconds=1)
 _Worst = Mapping[Subject, Finding]
 
@@ -30,7 +33,7 @@ def standing(snapshot: Snapshot, policy: Policy, findings: Sequence[Finding], no
         _endpoint(state, policy, worst, backed_up=state.endpoint_id in backed_up, now=now)
         for state in snapshot.endpoints.values()
     )
-    state, reason = _practice(policy, endpoints, jobs)
+    state, reason = _practice(policy, endpoints, jobs, crowded=snapshot.crowded)
     good = [job.last_good_at for job in jobs if job.state is not State.RETIRED]
     return Standing(
         state=state,
@@ -42,10 +45,10 @@ def standing(snapshot: Snapshot, policy: Policy, findings: Sequence[Finding], no
 
 
 def _practice(
-    policy: Policy, endpoints: Sequence[EndpointStanding], jobs: Sequence[JobStanding]
+    policy: Policy, endpoints: Sequence[EndpointStanding], jobs: Sequence[JobStanding], *, crowded: bool
 ) -> tuple[State, str | None]:
     """The worst of what is watched; a practice that sends nothing, or backs up nothing, is unknown."""
-    if policy.retired_because:
+    if policy.retired_because is not None:
         return State.RETIRED, policy.retired_because
     watched: list[tuple[State, str | None]] = [(one.state, one.reason) for one in endpoints]
     watched += [(one.state, one.reason) for one in jobs]
@@ -53,6 +56,8 @@ def _practice(
         watched.append((State.UNKNOWN, "never_reported"))
     elif not jobs:
         watched.append((State.UNKNOWN, "no_backup_job"))
+    if crowded:
+        watched.append((State.UNKNOWN, "too_much_reported"))
     return min((one for one in watched if one[0] is not State.RETIRED), key=lambda one: one[0].rank)
 
 
@@ -65,7 +70,7 @@ def _endpoint(
         state = State.UNKNOWN
     if finding := worst.get(subject):
         state, reason = State(finding.severity.value), f"{finding.rule}.{finding.reason}"
-    if because := policy.retirement(subject):
+    if (because := policy.retirement(subject)) is not None:
         state, reason = State.RETIRED, because
     return EndpointStanding(
         endpoint_id=endpoint.endpoint_id,
@@ -78,8 +83,8 @@ def _endpoint(
         first_seen_at=endpoint.first_seen_at,
         last_seen_at=last_seen(endpoint),
         skew_s=endpoint.skew_s,
-        missing_patches=len(endpoint.patches.patches.missing) if endpoint.patches else None,
-        patches_scanned_at=endpoint.patches.patches.scanned_at if endpoint.patches else None,
+        missing_patches=endpoint.patches.count if endpoint.patches else None,
+        patches_scanned_at=endpoint.patches.scanned_at if endpoint.patches else None,
         protection=_protection(endpoint.protection),
     )
 
@@ -88,21 +93,44 @@ def _unknown(endpoint: EndpointState, backed_up: bool, now: datetime) -> str | N
     """What is not known of an endpoint that reports; the first that holds."""
     if not backed_up:
         return "no_backup_job"
-    if _stale(endpoint.patches, now):
+    if endpoint.patches is None:
+        return "patches_never_reported" if endpoint.role in SCANNED else None
+    if now - _looked_at(endpoint.patches) > SCAN_STALE:
         return "patches_stale"
-    if endpoint.protection is not None and _protection(endpoint.protection) != ProtectionMode.ACTIVE:
-        return "protection_not_active"
-    return None
+    return _unprotected(endpoint.protection, now)
 
 
-def next_stale(snapshot: Snapshot, now: datetime) -> datetime | None:
-    """When the next scan goes stale: standings hold until then, or until the next finding."""
-    scans = (one.patches.patches.scanned_at for one in snapshot.endpoints.values() if one.patches)
-    return earliest(at for scan in scans if (at := scan + SCAN_STALE + _INSTANT) > now)
+def _unprotected(state: ProtectionState | None, now: datetime) -> str | None:
+    if state is None:
+        return None  # its column says so; most servers of a practice run none
+    if now - state.as_of > SCAN_STALE:
+        return "protection_stale"
+    return None if _protection(state) == ProtectionMode.ACTIVE else "protection_not_active"
 
 
-def _stale(scan: PatchState | None, now: datetime) -> bool:
-    return scan is not None and now - scan.patches.scanned_at > SCAN_STALE
+def next_change(snapshot: Snapshot, policy: Policy, now: datetime) -> datetime | None:
+    """When a standing next changes by the clock alone, findings apart."""
+    turns = [*_stale_turns(snapshot), *_rpo_turns(snapshot, policy)]
+    return earliest(at + _INSTANT for at in turns if at + _INSTANT > now)
+
+
+def _stale_turns(snapshot: Snapshot) -> Iterator[datetime]:
+    for endpoint in snapshot.endpoints.values():
+        if endpoint.patches is not None:
+            yield _looked_at(endpoint.patches) + SCAN_STALE
+        if endpoint.protection is not None:
+            yield endpoint.protection.as_of + SCAN_STALE
+
+
+def _rpo_turns(snapshot: Snapshot, policy: Policy) -> Iterator[datetime]:
+    for job in watched_jobs(snapshot, policy):
+        if job.policy and job.policy.rpo and job.state and job.state.last_good:
+            yield job.state.last_good.finished_at + job.policy.rpo
+
+
+def _looked_at(scan: PatchState) -> datetime:
+    """A scan is as old as itself, or as the last report that repeated it."""
+    return min(scan.scanned_at, scan.as_of)
 
 
 def _protection(state: ProtectionState | None) -> ProtectionMode | None:
@@ -149,6 +177,7 @@ def _seconds(rpo: timedelta | None) -> int | None:
 def _job_state(
     job: WatchedJob, endpoint: EndpointState | None, snapshot: Snapshot, worst: _Worst, now: datetime
 ) -> tuple[State, str | None]:
+    good = job.state.last_good if job.state else None
     if finding := worst.get(job.subject):
         return State(finding.severity.value), f"{finding.rule}.{finding.reason}"
     if job.policy is None:
@@ -157,4 +186,6 @@ def _job_state(
         return State.UNKNOWN, "never_reported"
     if endpoint is not None and missing_at(endpoint, snapshot.gaps) <= now:
         return State.UNKNOWN, "endpoint_silent"
+    if job.policy.rpo and (good is None or now - good.finished_at > job.policy.rpo):
+        return State.WARNING, "rpo_exceeded"
     return State.OK, None

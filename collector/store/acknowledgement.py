@@ -6,6 +6,7 @@ from uuid import UUID
 from collector.model.incident import IncidentChange, IncidentState
 from collector.store.audit import record_deed
 from collector.store.connect import FLEET, Connection, lock_practice, set_scope
+from collector.store.incident_pages import IncidentRow, incident_row
 from collector.store.incidents import Event, add_events
 from collector.store.wakes import wake_practice
 
@@ -41,3 +42,12 @@ async def acknowledge(
             )  # fmt: skip
             await wake_practice(conn, practice_id, at)
         return before
+
+
+async def acknowledge_and_read(
+    conn: Connection, incident_id: UUID, *, at: datetime, actor: str, comment: str
+) -> IncidentRow | None:
+    """The same, and the incident as it stands then: whoever cannot be told has changed nothing."""
+    async with conn.transaction():
+        before = await acknowledge(conn, incident_id, at=at, actor=actor, comment=comment)
+        return await incident_row(conn, incident_id) if before else None

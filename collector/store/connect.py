@@ -46,6 +46,9 @@ _NOT_MIGRATED = (
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 
+# The server itself cannot be reached: what fails for one fails for all.
+GONE = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
+
 # What asyncpg and the operating system raise when a server is away, starting, stopping, full or read-only.
 AWAY = (
     OSError,

@@ -16,6 +16,15 @@ class PracticeKey:
 
 
 @dataclass(frozen=True)
+class KeyListing:
+    """A key as its provider sees it: never the secret."""
+
+    key_id: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Operator:
     operator_id: UUID
     name: str
@@ -34,6 +43,13 @@ _REVOKE_KEY = """
 """
 _ADD_OPERATOR = "INSERT INTO operator (name, key_id, secret_hash, created_at) VALUES ($1, $2, $3, $4)"
 _VALID_OPERATOR = "SELECT operator_id, name, secret_hash FROM operator WHERE key_id = $1 AND revoked_at IS NULL"
+_LIST_KEYS = """
+    SELECT key_id, created_at, revoked_at FROM practice_key WHERE practice_id = $1 ORDER BY created_at, key_id
+"""
+_RENEW_OPERATOR = """
+    UPDATE operator SET key_id = $2, secret_hash = $3, revoked_at = NULL WHERE name = $1 RETURNING operator_id
+"""
+_END_SESSIONS = "DELETE FROM operator_session WHERE operator_id = $1"
 _REVOKE_OPERATOR = """
     UPDATE operator SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL RETURNING operator_id
 """
@@ -91,6 +107,24 @@ async def revoke_operator(conn: Connection, name: str, *, at: datetime, actor: s
             return False
         await record_deed(conn, at=at, actor=actor, action="revoke operator", practice_id=None, subject=name)
         return True
+
+
+async def replace_operator_token(
+    conn: Connection, name: str, credential: Credential, *, at: datetime, actor: str
+) -> bool:
+    """Whether there is such an operator; the old token and its sessions end with it."""
+    async with conn.transaction():
+        operator_id = await conn.fetchval(_RENEW_OPERATOR, name, credential.key_id, credential.secret_hash)
+        if operator_id is None:
+            return False
+        await conn.execute(_END_SESSIONS, operator_id)
+        await record_deed(conn, at=at, actor=actor, action="renew operator", practice_id=None, subject=name)
+        return True
+
+
+async def list_practice_keys(conn: Connection, practice_id: UUID) -> list[KeyListing]:
+    rows = await conn.fetch(_LIST_KEYS, practice_id)
+    return [KeyListing(row["key_id"], row["created_at"], row["revoked_at"]) for row in rows]
 
 
 async def open_session(conn: Connection, session_hash: bytes, operator_id: UUID, expires_at: datetime) -> None:

@@ -22,7 +22,8 @@ _PUT_INCIDENT = """
         i.escalation, i.steps_done, i.ticket_id
     FROM jsonb_populate_record(NULL::incident, $2::jsonb) AS i
     ON CONFLICT (practice_id, incident_id) DO UPDATE SET
-        severity = EXCLUDED.severity, reason = EXCLUDED.reason, facts = EXCLUDED.facts, state = EXCLUDED.state,
+        root = EXCLUDED.root, severity = EXCLUDED.severity, reason = EXCLUDED.reason, facts = EXCLUDED.facts,
+        state = EXCLUDED.state,
         resolved_at = EXCLUDED.resolved_at, resolution = EXCLUDED.resolution, steps_done = EXCLUDED.steps_done,
         ticket_id = EXCLUDED.ticket_id
 """

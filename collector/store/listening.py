@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from collector.model.snapshot import Gap
 from collector.store.connect import Connection
 
-# Collectors write every few seconds; a silence this long means that none could commit.
-TOLERATED = timedelta(seconds=20)
+# Collectors write every second; a silence this long means that none could commit.
+TOLERATED = timedelta(seconds=3)
 
 _EXTEND = """
     INSERT INTO listening (collector, up_from, up_to) VALUES ($1, $2, $3)

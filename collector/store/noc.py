@@ -62,6 +62,16 @@ _LASTING = """
     ) AS sending
     ORDER BY i.state = 'acknowledged', array_position($2::text[], i.severity), i.since, i.incident_id
 """
+# A job of the whole practice covers each of its machines.
+_UNCOVERED = """
+    SELECT e.practice_id, e.name FROM endpoint_now AS e
+    WHERE e.practice_id = ANY ($1::uuid[]) AND e.state <> 'retired' AND NOT EXISTS (
+        SELECT FROM job_now AS j
+        WHERE j.practice_id = e.practice_id AND j.state <> 'retired'
+            AND (j.endpoint_id IS NULL OR j.endpoint_id = e.endpoint_id)
+    )
+    ORDER BY e.name, e.endpoint_id
+"""
 _PULSE = """
     SELECT (SELECT max(up_to) FROM listening) AS heard_at,
         (SELECT min(evaluate_at) FROM due WHERE evaluate_at <= $1) AS behind_since
@@ -91,6 +101,14 @@ def _lasting(row: dict[str, object]) -> LastingIncident:
         "ticket": TicketState(str(row["ticket"])) if row["ticket"] else None,
     }
     return LastingIncident(**(row | enums))  # type: ignore[arg-type]
+
+
+async def uncovered_by_practice(conn: Connection, practice_ids: Sequence[UUID]) -> Mapping[UUID, list[str]]:
+    """The names of each practice's machines that no backup job covers: what they would lose is not known."""
+    found: dict[UUID, list[str]] = {practice_id: [] for practice_id in practice_ids}
+    for row in await conn.fetch(_UNCOVERED, practice_ids):
+        found[row["practice_id"]].append(row["name"])
+    return found
 
 
 async def pulse(conn: Connection, now: datetime) -> Pulse:

@@ -8,6 +8,9 @@ from uuid import UUID
 from collector.model.incident import TicketMessage
 from collector.store.connect import Connection
 
+# Messages wait here whether or not a receiver is set, and whoever judged: none is lost to a missing setting.
+TICKETS = "tickets"
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -25,8 +28,7 @@ _POST = """
 """
 # A message waits for every earlier one of its ticket and channel, however long that one takes.
 _CLAIM = """
-    UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
-    WHERE (practice_id, outbox_id) IN (
+    WITH turn AS MATERIALIZED (
         SELECT practice_id, outbox_id FROM outbox AS ready
         WHERE channel = $3 AND sent_at IS NULL AND not_before <= $1
             AND (claimed_until IS NULL OR claimed_until <= $1)
@@ -36,16 +38,20 @@ _CLAIM = """
                     AND earlier.channel = ready.channel AND earlier.sequence < ready.sequence
                     AND earlier.sent_at IS NULL)
         ORDER BY not_before LIMIT $4
-        FOR UPDATE SKIP LOCKED)
-    RETURNING practice_id, outbox_id, attempts, payload
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outbox SET claimed_until = $2, attempts = attempts + 1 FROM turn
+    WHERE outbox.practice_id = turn.practice_id AND outbox.outbox_id = turn.outbox_id
+    RETURNING outbox.practice_id, outbox.outbox_id, attempts, payload
 """
 _SENT = """
     UPDATE outbox SET sent_at = $3, claimed_until = NULL, last_error = NULL
     WHERE practice_id = $1 AND outbox_id = $2 AND sent_at IS NULL
 """
+# Only by whoever holds the claim still: `attempts` counts the claims.
 _PUT_OFF = """
     UPDATE outbox SET not_before = $3, claimed_until = NULL, last_error = $4
-    WHERE practice_id = $1 AND outbox_id = $2 AND sent_at IS NULL
+    WHERE practice_id = $1 AND outbox_id = $2 AND sent_at IS NULL AND attempts = $5
 """
 _WAITING = "SELECT EXISTS (SELECT FROM outbox WHERE channel = $1 AND sent_at IS NULL AND not_before <= $2)"
 _UNSENT = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
@@ -72,7 +78,7 @@ async def mark_sent(conn: Connection, parcel: Parcel, at: datetime) -> None:
 
 async def put_off(conn: Connection, parcel: Parcel, until: datetime, error: str) -> None:
     """Not delivered: try again later, and keep why for whoever asks."""
-    await conn.execute(_PUT_OFF, parcel.practice_id, parcel.outbox_id, until, error)
+    await conn.execute(_PUT_OFF, parcel.practice_id, parcel.outbox_id, until, error, parcel.attempts)
 
 
 async def has_waiting(conn: Connection, channel: str, now: datetime) -> bool:

@@ -17,6 +17,7 @@ class Practice:
 
 _ADD = "INSERT INTO practice (name, zone, created_at) VALUES ($1, $2, $3) RETURNING practice_id"
 _ADD_LINK = "INSERT INTO status_link (practice_id, link, created_at) VALUES ($1, $2, $3)"
+_WITHDRAW_LINKS = "UPDATE status_link SET revoked_at = $2 WHERE practice_id = $1 AND revoked_at IS NULL"
 _FIND = """
     SELECT practice_id, name, zone FROM practice
     WHERE (name = $1 OR practice_id::text = $1) AND retired_at IS NULL
@@ -42,6 +43,15 @@ async def add_practice(conn: Connection, name: str, zone: str, link: str, *, at:
     await conn.execute(_ADD_LINK, practice_id, link, at)
     await record_deed(conn, at=at, actor=actor, action="add practice", practice_id=practice_id, subject=name)
     return Practice(practice_id, name, zone)
+
+
+async def replace_links(conn: Connection, practice: Practice, link: str, *, at: datetime, actor: str) -> None:
+    """One valid status link, in place of those before."""
+    await conn.execute(_WITHDRAW_LINKS, practice.practice_id, at)
+    await conn.execute(_ADD_LINK, practice.practice_id, link, at)
+    await record_deed(
+        conn, at=at, actor=actor, action="renew link", practice_id=practice.practice_id, subject=practice.name
+    )
 
 
 async def find_practice(conn: Connection, wanted: str) -> Practice | None:

@@ -29,6 +29,7 @@ _PUT_ENDPOINTS = """
         reason = EXCLUDED.reason, last_seen_at = EXCLUDED.last_seen_at, skew_s = EXCLUDED.skew_s,
         missing_patches = EXCLUDED.missing_patches, patches_scanned_at = EXCLUDED.patches_scanned_at,
         protection = EXCLUDED.protection
+    WHERE to_jsonb(endpoint_now) - 'last_seen_at' <> to_jsonb(EXCLUDED) - 'last_seen_at'
 """
 _DROP_JOBS = "DELETE FROM job_now WHERE practice_id = $1 AND subject <> ALL ($2::text[])"
 _PUT_JOBS = """
@@ -41,6 +42,7 @@ _PUT_JOBS = """
         last_run_at = EXCLUDED.last_run_at, last_status = EXCLUDED.last_status, last_good_at = EXCLUDED.last_good_at,
         bytes_total = EXCLUDED.bytes_total, due_at = EXCLUDED.due_at, missed_at = EXCLUDED.missed_at,
         rpo_s = EXCLUDED.rpo_s
+    WHERE to_jsonb(job_now) <> to_jsonb(EXCLUDED)
 """
 
 

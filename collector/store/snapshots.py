@@ -19,7 +19,8 @@ _SAVE = """
 """
 _FOLDED = """
     INSERT INTO folded (practice_id, fold_no, folded_at, received_at, heartbeat_id)
-    SELECT $1, $2 + ordinal - 1, $3, received_at, heartbeat_id
+    SELECT $1, $2 + ordinal - 1, greatest($3, (SELECT max(folded_at) FROM folded WHERE practice_id = $1)),
+        received_at, heartbeat_id
     FROM unnest($4::timestamptz[], $5::uuid[]) WITH ORDINALITY AS f (received_at, heartbeat_id, ordinal)
 """
 # Only practices that learned something since their last checkpoint get another.

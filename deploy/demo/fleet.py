@@ -57,23 +57,23 @@ async def enrol_fleet(conn: Connection) -> list[Member]:
     drawn = draw_fleet(SEED, PRACTICES, interval=INTERVAL, period=PERIOD)
     members = [await _enrol(conn, HERO, scheduled=True)]
     members += [await _enrol(conn, script, scheduled=script is not drawn[-1]) for script in drawn]
-    enrolled = await enrol_practice(conn, THIS_MACHINE, "Europe/Paris", _deed())
+    enrolled = await enrol_practice(conn, THIS_MACHINE, "Europe/Paris", deed())
     return [*members, Member(enrolled, None)]
 
 
 async def _enrol(conn: Connection, script: PracticeScript, *, scheduled: bool) -> Member:
-    enrolled = await enrol_practice(conn, script.name, "Europe/Paris", _deed())
+    enrolled = await enrol_practice(conn, script.name, "Europe/Paris", deed())
     jobs = {job.name for machine in script.machines for job in machine.jobs}
     for job in sorted(jobs) if scheduled else ():
-        deed = _deed()
+        now = deed()
         schedule = JobPolicy(
-            endpoint_id=None, job=job, schedule=Every(period=SCHEDULE), grace=GRACE, rpo=2 * SCHEDULE, since=deed.at
+            endpoint_id=None, job=job, schedule=Every(period=SCHEDULE), grace=GRACE, rpo=2 * SCHEDULE, since=now.at
         )
-        await set_job(conn, enrolled.practice, schedule, deed)
+        await set_job(conn, enrolled.practice, schedule, now)
     return Member(enrolled, script)
 
 
-def _deed() -> Deed:
+def deed() -> Deed:
     return Deed(actor=ACTOR, at=datetime.now(UTC))
 
 

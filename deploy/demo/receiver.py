@@ -5,6 +5,7 @@
 
 import html
 import os
+import socket
 import sys
 from datetime import datetime
 from typing import Any
@@ -102,4 +103,7 @@ def _row(ticket: HeldTicket) -> str:
 
 
 if __name__ == "__main__":
-    uvicorn.run(create_app(os.environ[SECRET_VARIABLE]), port=int(sys.argv[1]), log_level="warning")
+    with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listening:
+        sys.stderr.write("listening\n")
+        config = uvicorn.Config(create_app(os.environ[SECRET_VARIABLE]), log_level="warning")
+        uvicorn.Server(config).run(sockets=[listening])

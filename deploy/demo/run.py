@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,42 +16,44 @@ import httpx
 from rich.console import Console
 from rich.status import Status
 
-from collector.administer import Deed, enrol_operator
+from collector.administer import NotDoneError, dismiss_operator, enrol_operator, retire_whole_practice
 from collector.simulation.drive import Enrolment, Tally, drive
-from collector.store.connect import connect
+from collector.store.connect import Connection, StoreAwayError, connect
 from collector.store.migrate import apply_migrations, prepare
-from deploy.demo.fleet import Member, enrol_fleet, hero
+from collector.store.practices import list_practices
+from deploy.demo.fleet import Member, deed, enrol_fleet, hero
 from deploy.demo.stack import Stack, StackError, running, running_stack
 from deploy.demo.story import STORY, Scene, Step, tell
 from deploy.local import UnavailableError, local_services
 
 FOR_EVER = timedelta(days=1)
 AGENT_INTERVAL_S = 15
+INTERRUPTED = 130  # as a shell says it
 PORTS = (8710, 8720, 8730, 8740)  # those of the README, where they are free
 
 console = Console(highlight=False, soft_wrap=True)
 
 
 def run_demo(for_: timedelta | None) -> int:
-    """0 when the whole story was seen, or at Ctrl-C; 1 when a step did not happen; 2 when it could not start."""
+    """0: the whole story was seen, or Ctrl-C. 1: a step did not happen. 2: it could not start."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop all that was started, as at Ctrl-C
     try:
         with local_services(
             database_url=os.environ.get("VIGIE_DATABASE_URL"),
             redis_url=os.environ.get("VIGIE_REDIS_URL"),
             say=lambda line: console.print(line, style="dim", markup=False),
         ) as services:
-            apply_migrations(services.database_url)
             return asyncio.run(_play(services.database_url, services.redis_url, for_))
-    except (UnavailableError, StackError) as error:
+    except (UnavailableError, StackError, StoreAwayError, NotDoneError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
     except KeyboardInterrupt:
         console.print("Stopped.")
-        return 0
+        return INTERRUPTED if for_ else 0
 
 
 async def _play(database_url: str, redis_url: str, for_: timedelta | None) -> int:
-    await prepare(database_url)
+    await _prepare(database_url)
     with TemporaryDirectory(prefix="vigie-demo-") as folder:
         async with running_stack(database_url, redis_url, Path(folder), PORTS) as stack, _fleet(stack) as fleet:
             members, token, tally = fleet
@@ -59,16 +62,27 @@ async def _play(database_url: str, redis_url: str, for_: timedelta | None) -> in
                 return await _watch(scene, tally, for_)
 
 
-@asynccontextmanager
-async def _fleet(stack: Stack) -> AsyncIterator[tuple[list[Member], str, Tally]]:
-    """The fleet enrolled and reporting, this machine by the real agent."""
-    conn = await connect(stack.database_url)
+async def _prepare(database_url: str) -> None:
+    """The newest schema, and nobody's real practices in it: a demo must not raise alarms among them."""
+    conn = await connect(database_url)
+    await conn.close()
+    await asyncio.to_thread(apply_migrations, database_url)
+    await prepare(database_url)
+    conn = await connect(database_url)
     try:
-        members = await enrol_fleet(conn)
-        name = f"demo-{secrets.token_hex(3)}"
-        token = str(await enrol_operator(conn, name, Deed(actor="demo", at=datetime.now(UTC))))
+        if await list_practices(conn):
+            raise NotDoneError("this database watches practices already; give the demo an empty one, or none")
     finally:
         await conn.close()
+
+
+@asynccontextmanager
+async def _fleet(stack: Stack) -> AsyncIterator[tuple[list[Member], str, Tally]]:
+    """The fleet enrolled and reporting, this machine by the real agent; afterwards nothing of it is watched."""
+    name = f"demo-{secrets.token_hex(3)}"
+    async with _owner(stack) as conn:
+        members = await enrol_fleet(conn)
+        token = str(await enrol_operator(conn, name, deed()))
     tally = Tally()
     enrolments = [Enrolment(one.script, str(one.enrolled.key)) for one in members if one.script]
     driver = asyncio.create_task(drive(stack.collector_url, enrolments, datetime.now(UTC), FOR_EVER, tally))
@@ -77,6 +91,19 @@ async def _fleet(stack: Stack) -> AsyncIterator[tuple[list[Member], str, Tally]]
             yield members, token, tally
     finally:
         driver.cancel()
+        async with _owner(stack) as conn:
+            await dismiss_operator(conn, name, deed())
+            for member in members:
+                await retire_whole_practice(conn, member.enrolled.practice, "the demo is over", deed())
+
+
+@asynccontextmanager
+async def _owner(stack: Stack) -> AsyncIterator[Connection]:
+    conn = await connect(stack.database_url)
+    try:
+        yield conn
+    finally:
+        await conn.close()
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ import httpx
 from deploy.demo.receiver import SECRET_VARIABLE
 
 READY_S = 30.0
+LISTENING = "listening"
 STOP_S = 10.0
 
 
@@ -105,12 +106,16 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 async def _until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     try:
         async with asyncio.timeout(READY_S), httpx.AsyncClient() as client:
-            while not await _answers(client, url):
-                await asyncio.sleep(0.1)
+            # Its own word first: another's process on that port would answer too.
+            while not _listens(log) or not await _answers(client, url):
                 _check_alive(process, log)
-        _check_alive(process, log)  # another's process may have taken the port, and answered
+                await asyncio.sleep(0.1)
     except TimeoutError:
         raise StackError(f"{log.stem} was not ready within {READY_S:g} s:\n{_end_of(log)}") from None
+
+
+def _listens(log: Path) -> bool:
+    return LISTENING in log.read_text(errors="replace")
 
 
 def _check_alive(process: "subprocess.Popen[bytes]", log: Path) -> None:

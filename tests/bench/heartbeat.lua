@@ -1,5 +1,5 @@
 -- One bare heartbeat a request, each with an id of its own; the key comes from the environment.
--- Every thread is an endpoint, so that `seq` goes on without a gap.
+-- Every thread is an endpoint; requests of its connections may overtake each other, so that some are cold.
 local threads = 0
 
 function setup(thread)

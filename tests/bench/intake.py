@@ -93,6 +93,8 @@ def load(wrk: Path, collector: Collector, key: str, seconds: int) -> Load:
     told = subprocess.run(command, env={"BENCH_KEY": key}, check=True, capture_output=True, text=True).stdout
     busy = (collector.cpu_s - cpu) / (time.monotonic() - began)
     seen = json.loads(told.strip().splitlines()[-1])
+    if seen["errors"]:
+        raise RuntimeError(f"{seen['errors']} requests failed; a figure with errors in it says nothing")
     return Load(
         per_s=seen["requests"] / (seen["duration_us"] / 1e6),
         p99_ms=seen["p99_us"] / 1e3,

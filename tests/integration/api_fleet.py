@@ -173,9 +173,17 @@ def settings(url: str, **given: object) -> Settings:
 
 @asynccontextmanager
 async def visitor(
-    given: Settings, *, token: str | None = None, now: Callable[[], datetime] = lambda: NOW, language: str = "fr"
+    given: Settings,
+    *,
+    token: str | None = None,
+    now: Callable[[], datetime] = lambda: NOW,
+    language: str = "fr",
+    faults_raise: bool = True,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody in front of the running application, with or without a token."""
+    """Somebody in front of the running application, with or without a token.
+
+    A fault of ours raises in the test, unless its answer is what the test is about.
+    """
     app = create_app(given, now)
     headers = {"Accept-Language": language} | ({"Authorization": f"Bearer {token}"} if token else {})
     async with app.router.lifespan_context(app) as state:
@@ -186,6 +194,6 @@ async def visitor(
             scope["state"] = dict(state or {})  # what a server does with the lifespan's state
             await app(scope, receive, send)
 
-        transport = httpx.ASGITransport(with_state)
+        transport = httpx.ASGITransport(with_state, raise_app_exceptions=faults_raise)
         async with httpx.AsyncClient(transport=transport, base_url="http://vigie.test", headers=headers) as client:
             yield client

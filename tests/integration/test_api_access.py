@@ -120,6 +120,37 @@ async def test_signing_in_and_out_and_expiry(database: Database) -> None:
         assert (await client.get("/noc")).status_code == 303
 
 
+async def test_signing_in_and_out_is_audited(database: Database) -> None:
+    token = await Fleet(database.owner).operator("Alice")
+    async with visitor(settings(database.url)) as client:
+        await client.post("/sign-in", data={"token": "vgo_wrong"})
+        await client.post("/sign-in", data={"token": token})
+        opened = await database.owner.fetchval("SELECT xmin::text FROM operator_session")
+        csrf = csrf_in((await client.get("/noc")).text)
+        for _ in range(2):
+            await client.post("/sign-out", data={"csrf": csrf})
+    deeds = await database.owner.fetch(
+        "SELECT actor, action, at, xmin::text AS tx FROM audit WHERE action LIKE 'sign %' ORDER BY audit_id"
+    )
+    assert [(deed["actor"], deed["action"], deed["at"]) for deed in deeds] == [
+        ("Alice", "sign in", NOW),
+        ("Alice", "sign out", NOW),
+    ]
+    assert deeds[0]["tx"] == opened
+
+
+async def test_without_its_audit_row_nobody_comes_in_or_goes_out(database: Database) -> None:
+    token = await Fleet(database.owner).operator("Alice")
+    async with visitor(settings(database.url), faults_raise=False) as client:
+        await client.post("/sign-in", data={"token": token})
+        csrf = csrf_in((await client.get("/noc")).text)
+        await database.owner.execute("REVOKE INSERT ON audit FROM vigie_api")
+        assert (await client.post("/sign-out", data={"csrf": csrf})).status_code == 500
+        refused = await client.post("/sign-in", data={"token": token})
+        assert (refused.status_code, "set-cookie" in refused.headers) == (500, False)
+    assert await database.owner.fetchval("SELECT count(*) FROM operator_session") == 1
+
+
 def csrf_in(page: str) -> str:
     return page.split('name="csrf" value="')[1].split('"')[0]
 

@@ -18,7 +18,7 @@ HOSTILE = "<script>alert('x')</script>"
 def words(page: httpx.Response) -> str:
     """What a reader reads, with ordinary spaces."""
     text = html.unescape(re.sub(r"<[^>]+>", " ", page.text))
-    return re.sub(r"\s+([.,])", r"\1", re.sub(r"\s+", " ", text))
+    return re.sub(r"\s+", " ", re.sub(r"[ \n]+([.,;])", r"\1", text))
 
 
 @pytest.fixture
@@ -47,6 +47,15 @@ async def well(fleet: Fleet, name: str = "Cabinet Doré", link: str = "well") ->
     return practice_id
 
 
+async def half_covered(fleet: Fleet) -> UUID:
+    """A workstation with its backup, beside a server without any."""
+    practice_id = await fleet.practice("Half", "unknown", "no_backup_job", link="half")
+    workstation = await fleet.endpoint(practice_id, "PC", role="workstation")
+    await fleet.endpoint(practice_id, "SRV-01", "unknown", "no_backup_job")
+    await fleet.job(practice_id, "nightly", endpoint=(workstation, "PC"))
+    return practice_id
+
+
 async def test_the_noc_shows_those_who_need_us_and_counts_the_rest(database: Database, fleet: Fleet) -> None:
     await well(fleet)
     silent = await fleet.practice("Silent", "critical", "heartbeat_missing.silent", since=3 * HOUR)
@@ -61,6 +70,7 @@ async def test_the_noc_shows_those_who_need_us_and_counts_the_rest(database: Dat
     assert "Ticket not delivered: 503 from the helpdesk" in read
     assert "20 hours of work" in read
     assert "not known: no backup reports" in read
+    assert "As of 21:30:00 (UTC)" in read
     assert read.index("Silent") < read.index("New")
     assert "Cabinet Doré" not in read
     assert 'data-said="1 critical, 0 warnings, 1 unknown, 1 all well"' in page.text
@@ -202,6 +212,73 @@ async def test_a_backup_that_never_succeeded_is_said_plainly(
     assert page.text.startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize(
+    ("language", "answer", "rest"),
+    [
+        ("en", "not known for SRV-01: no backup reports", "of what is backed up: 20 hours of work"),
+        ("fr", "inconnu pour SRV-01 : aucune sauvegarde connue", "pour ce qui est sauvegardé : 20 heures de travail"),
+    ],
+)
+async def test_a_machine_without_a_backup_goes_before_what_is_backed_up_on_the_noc(
+    database: Database, fleet: Fleet, language: str, answer: str, rest: str
+) -> None:
+    await half_covered(fleet)
+    read = words(await noc(database, fleet, language=language))
+    assert f"{answer} {rest}" in read
+
+
+@pytest.mark.parametrize(
+    ("language", "answer"),
+    [
+        (
+            "en",
+            "Of what is backed up, at most the work done since Thursday 15 January at 02:30; "
+            "nothing is known of SRV-01.",
+        ),
+        (
+            "fr",
+            "De ce qui est sauvegardé, au plus le travail fait depuis jeudi 15 janvier à 02:30 ; "
+            "de SRV-01, nous ne savons rien.",
+        ),
+    ],
+)
+async def test_a_machine_without_a_backup_is_in_the_answer_of_the_status_page(
+    database: Database, fleet: Fleet, language: str, answer: str
+) -> None:
+    await half_covered(fleet)
+    page = await status(database, "/status/half", language)
+    assert answer in words(page)
+    assert 'class="hero critical"' in page.text
+
+
+async def test_many_machines_without_a_backup_are_counted_first_and_then_named(
+    database: Database, fleet: Fleet
+) -> None:
+    practice_id = await half_covered(fleet)
+    for number in range(3):
+        await fleet.endpoint(practice_id, f"PC-{number}", "unknown", "no_backup_job")
+    read = words(await status(database, "/status/half", "en"))
+    assert "nothing is known of 4 machines." in read
+    assert "backed up: PC-0, PC-1, PC-2, SRV-01." in read
+    assert "not known for 4 machines" in words(await noc(database, fleet))
+
+
+async def test_a_job_of_the_whole_practice_covers_its_machines_on_both_pages(database: Database, fleet: Fleet) -> None:
+    await fleet.job(await half_covered(fleet), "everything")
+    assert "nothing is known" not in words(await status(database, "/status/half", "en"))
+    read = words(await noc(database, fleet))
+    assert "not known for" not in read
+    assert "20 hours of work" in read
+
+
+async def test_what_is_retired_is_neither_covered_nor_covers(database: Database, fleet: Fleet) -> None:
+    practice_id = await half_covered(fleet)
+    await fleet.job(practice_id, "everything", "retired")
+    await fleet.endpoint(practice_id, "OLD", "retired", "replaced")
+    assert "nothing is known of SRV-01." in words(await status(database, "/status/half", "en"))
+    assert "not known for SRV-01:" in words(await noc(database, fleet))
+
+
 async def test_unknown_is_never_green(database: Database, fleet: Fleet) -> None:
     await fleet.practice("New", None, link="new")
     page = await status(database, "/status/new", "en")
@@ -260,9 +337,3 @@ async def test_pages_carry_safe_headers(database: Database, fleet: Fleet) -> Non
     assert page.headers["Referrer-Policy"] == "no-referrer"
     for inline in (" style=", "<style", "javascript:", "onclick"):
         assert inline not in page.text
-
-
-async def test_a_page_that_is_not_there_is_a_page(database: Database, fleet: Fleet) -> None:
-    page = await status(database, "/nowhere")
-    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert (await noc(database, fleet, "/noc?after=nonsense")).status_code == 422

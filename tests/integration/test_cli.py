@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector.cli import app
+from collector.cli.commands import app
 from collector.model.credential import Credential
 from collector.model.policy import Cron, Every, Policy
+from collector.model.subject import job_subject
 from tests.conftest import Server, _admin
 from tests.factories import DAY, HOUR, NOW
 from tests.integration.house import House, arrival, count, enrol, judge, rows, store
@@ -213,7 +214,7 @@ async def test_an_operator_is_added_once_and_dismissed(house: House, vigie: Vigi
     token = Credential.parse(done(await vigie("operator", "add", "ada")).strip())
     assert token is not None
     assert await house.owner.fetchval("SELECT secret_hash FROM operator") == token.secret_hash
-    assert "exists already" in refused(await vigie("operator", "add", "ada"))
+    assert "exists, or did" in refused(await vigie("operator", "add", "ada"))
     done(await vigie("operator", "revoke", "ada"))
     assert await house.owner.fetchval("SELECT revoked_at IS NOT NULL FROM operator")
 
@@ -267,3 +268,49 @@ async def _report(house: House, practice_id: UUID) -> None:
     """One heartbeat, judged, so that the endpoint has its name."""
     await store(house, arrival(practice_id))
     await judge(house, practice_id, NOW)
+
+
+@pytest.mark.parametrize("because", ["", "  "])
+async def test_nothing_is_retired_without_a_reason(house: House, vigie: Vigie, because: str) -> None:
+    done(await vigie("practice", "add", "A"))
+    done(await vigie("job", "set", "A", "daily", "--every", "1d"))
+    assert "reason" in refused(await vigie("job", "retire", "A", "daily", "--because", because))
+    assert "reason" in refused(await vigie("practice", "retire", "A", "--because", because))
+    assert (await policy(house)).retirement(job_subject(None, "daily")) is None
+
+
+@pytest.mark.parametrize("name", ["", "   ", " A", "a\x01b", "x" * 201])
+async def test_a_name_that_nobody_could_read_is_refused(vigie: Vigie, name: str) -> None:
+    assert "is no name" in refused(await vigie("practice", "add", name))
+    assert "is no name" in refused(await vigie("operator", "add", name))
+
+
+async def test_keys_are_listed_with_their_state_and_never_their_secret(vigie: Vigie) -> None:
+    enrolled = done(await vigie("practice", "add", "A"))
+    another = done(await vigie("key", "add", "A")).strip()
+    credential = Credential.parse(another)
+    assert credential is not None
+    done(await vigie("key", "revoke", credential.key_id))
+    listed = done(await vigie("key", "list", "A")).splitlines()
+    assert ["valid" in line for line in listed] == [True, False]
+    assert credential.key_id in listed[1]
+    assert credential.secret not in "".join(listed)
+    assert enrolled.split("vgp_")[1].split("_")[0] in listed[0]
+
+
+async def test_a_renewed_link_takes_the_place_of_the_old_one(house: House, vigie: Vigie) -> None:
+    before = done(await vigie("practice", "add", "A")).rsplit("/status/", 1)[1].strip()
+    after = done(await vigie("link", "renew", "A")).rsplit("/status/", 1)[1].strip()
+    assert before != after
+    assert await rows(house, "SELECT link FROM status_link WHERE revoked_at IS NULL") == [{"link": after}]
+
+
+async def test_a_renewed_token_takes_the_place_of_the_old_one(house: House, vigie: Vigie) -> None:
+    done(await vigie("operator", "add", "ada"))
+    done(await vigie("operator", "revoke", "ada"))
+    token = Credential.parse(done(await vigie("operator", "renew", "ada")).strip())
+    assert token is not None
+    kept = await house.owner.fetchrow("SELECT secret_hash, revoked_at FROM operator")
+    assert kept is not None
+    assert (kept["secret_hash"], kept["revoked_at"]) == (token.secret_hash, None)
+    assert "no operator is named" in refused(await vigie("operator", "renew", "bob"))

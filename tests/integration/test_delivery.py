@@ -17,9 +17,9 @@ from standardwebhooks import Webhook
 from collector.delivery import drain as drain_room
 from collector.delivery.channel import Channel
 from collector.delivery.drain import LONGEST_RETRY, drain, retry_delay
-from collector.delivery.ticket_webhook import LONGEST_WISH, NAME
+from collector.delivery.ticket_webhook import LONGEST_WISH
 from collector.metrics import WorkerMetrics, new_registry
-from collector.store.outbox import post
+from collector.store.outbox import TICKETS, post
 from collector.sweep import Engine
 from collector.worker import sweep_alone
 from deploy.demo.receiver import create_app
@@ -35,7 +35,7 @@ async def posted(house: House, tickets: int = 1, messages: int = 1) -> list[UUID
     ticket_ids = [await open_ticket(house, practice_id) for _ in range(tickets)]
     async with house.worker.acquire() as conn:
         for ticket_id in ticket_ids:
-            await post(conn, NAME, [message(practice_id, ticket_id, n + 1) for n in range(messages)], NOW)
+            await post(conn, TICKETS, [message(practice_id, ticket_id, n + 1) for n in range(messages)], NOW)
     return ticket_ids
 
 

@@ -27,11 +27,11 @@ MOMENT = timedelta(microseconds=1)
 SERVER = UUID(int=1)
 
 
-def job(name: str, good: datetime | None, state: State = State.OK) -> JobStanding:
+def job(name: str, good: datetime | None, state: State = State.OK, endpoint_id: UUID | None = SERVER) -> JobStanding:
     return JobStanding(
-        subject=job_subject(SERVER, name),
-        endpoint_id=SERVER,
-        endpoint="SRV",
+        subject=job_subject(endpoint_id, name),
+        endpoint_id=endpoint_id,
+        endpoint="SRV" if endpoint_id else None,
         job=name,
         tool=None,
         state=state,
@@ -83,8 +83,27 @@ def test_without_any_job_nothing_is_known() -> None:
     assert loss([], [machine("SRV")]).extent is Extent.NOTHING_KNOWN
 
 
-def test_a_machine_without_a_job_is_named() -> None:
-    assert loss([job("a", NOW)], [machine("SRV"), machine("PC", uuid4())]).uncovered == ("PC",)
+def test_a_machine_that_no_job_covers_bounds_what_is_known() -> None:
+    found = loss([job("a", NOW)], [machine("SRV"), machine("PC", uuid4())])
+    assert (found.extent, found.since, found.uncovered) == (Extent.SOME_UNCOVERED, NOW, ("PC",))
+
+
+@pytest.mark.parametrize(("good", "extent"), [(NOW, Extent.SOME_NEVER), (None, Extent.EVERYTHING)])
+def test_a_backup_that_never_succeeded_is_said_before_a_machine_without_any(
+    good: datetime | None, extent: Extent
+) -> None:
+    found = loss([job("a", good), job("b", None)], [machine("SRV"), machine("PC", uuid4())])
+    assert (found.extent, found.uncovered) == (extent, ("PC",))
+
+
+def test_a_job_of_the_whole_practice_covers_every_machine() -> None:
+    found = loss([job("a", NOW, endpoint_id=None)], [machine("SRV"), machine("PC", uuid4())])
+    assert (found.extent, found.uncovered) == (Extent.SINCE, ())
+
+
+def test_a_retired_job_of_the_whole_practice_covers_nothing() -> None:
+    jobs = [job("a", NOW), job("b", NOW, State.RETIRED, endpoint_id=None)]
+    assert loss(jobs, [machine("SRV"), machine("PC", uuid4())]).uncovered == ("PC",)
 
 
 def test_what_is_retired_loses_nothing() -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 import api
 import collector.rules
 from api.language import Language, Texts, read_texts, wanted_language
+from api.loss import Extent
+from api.pages import Kind, WayOut
+from api.pulse import Lapse
 from collector.model.finding import State
 from collector.model.heartbeat import ProtectionMode, Role
 from collector.rules.registry import RULES
@@ -17,8 +21,19 @@ from collector.rules.registry import RULES
 RULES_FOLDER = Path(collector.rules.__path__[0])
 API_FOLDER = Path(api.__path__[0])
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
-# Keys that the templates put together from a name of the model.
-COMPOSED = ("state.", "reason.", "role.", "protection.", "language.", "lapse.", "status.headline.", "problem.")
+# Keys that are put together from a name of the model, as prefix, names, suffixes.
+COMPOSED: list[tuple[str, type[StrEnum], tuple[str, ...]]] = [
+    ("state.", State, ("",)),
+    ("count.", State, (".one", ".other")),
+    ("role.", Role, ("",)),
+    ("protection.", ProtectionMode, ("",)),
+    ("language.", Language, ("",)),
+    ("lapse.", Lapse, ("",)),
+    ("status.headline.", State, ("",)),
+    ("status.loss_", Extent, ("",)),
+    ("problem.", Kind, (".title", ".lead", ".hint")),
+    ("problem.", WayOut, ("",)),
+]
 
 
 def strings(node: ast.AST) -> Iterator[str]:
@@ -77,15 +92,29 @@ def test_both_languages_have_the_same_keys_and_blanks() -> None:
     }
 
 
+def composed() -> set[str]:
+    """Every key that code may put together, whether or not it has a text."""
+    named = {prefix + name + end for prefix, names, suffixes in COMPOSED for name in names for end in suffixes}
+    return named | {"protection.none", "reason.other"} | {f"reason.{reason}" for reason in all_reasons()}
+
+
+@pytest.mark.parametrize("name", [*Extent, *Lapse, *Kind, *WayOut])
+def test_what_a_page_says_by_name_has_its_words(name: StrEnum, texts: Texts) -> None:
+    wanted = {
+        prefix + name + end for prefix, names, suffixes in COMPOSED if isinstance(name, names) for end in suffixes
+    }
+    assert wanted
+    assert wanted <= texts.by_key.keys()
+
+
 def test_no_text_is_unused() -> None:
     sources = [*API_FOLDER.glob("*.py"), *(API_FOLDER / "templates").glob("*.html")]
     written = "\n".join(path.read_text("utf-8") for path in sources)
     unused = {
         key
         for key in read_texts(Language.EN)
-        if not key.startswith(COMPOSED)
+        if key not in composed()
         and not any(f"{quote}{key.removesuffix('.one').removesuffix('.other')}{quote}" in written for quote in "\"'")
-        and not key.startswith(("count.", "status.loss_"))
     }
     assert not unused
 

@@ -155,3 +155,14 @@ def test_heartbeat_that_ends_a_silence_is_material(first: int, second: int, paus
     arrival = changes.arrival(PRACTICE, heartbeat(again, 1, interval_s=second, queued=queued), again)
     silent = check(snapshot([endpoint_state(NOW, interval_s=first)]), policy(), again).findings
     assert arrival.material or not silent
+
+
+def test_section_that_stays_the_same_is_written_again_once_a_day(intake: Intake) -> None:
+    intake.take(0, patches=PATCHES)
+    assert intake.kinds(1, at=NOW + intake_changes.REFRESH - MINUTE, patches=PATCHES) == set()
+    assert intake.kinds(2, at=NOW + intake_changes.REFRESH, patches=PATCHES) == {"endpoint", "patches"}
+
+
+def test_section_that_is_no_longer_looked_at_is_not_written_again(intake: Intake) -> None:
+    intake.take(0, patches=PATCHES)
+    assert intake.kinds(1, at=NOW + 2 * intake_changes.REFRESH) == {"endpoint"}

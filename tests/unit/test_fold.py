@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from collector.judge import learn
+from collector.model import fold as folding
 from collector.model.fold import ALERT_MEMORY, fold
 from collector.model.heartbeat import (
     Alert,
@@ -197,14 +198,32 @@ def patched(at: datetime, missing: int) -> Report:
 def test_late_patch_scan_does_not_replace_a_newer_one() -> None:
     known = endpoint_after(patched(NOW, 1), patched(NOW - HOUR, 5)).patches
     assert known is not None
-    assert (len(known.patches.missing), known.as_of) == (1, NOW)
+    assert (known.count, known.as_of) == (1, NOW)
+
+
+def test_scan_is_kept_as_figures_by_severity() -> None:
+    known = endpoint_after(patched(NOW, 3)).patches
+    assert known is not None
+    assert {severity.value: one.count for severity, one in known.missing.items()} == {"low": 3}
+
+
+def test_more_than_a_practice_can_have_is_not_kept_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "MOST_ENDPOINTS", 1)
+    monkeypatch.setattr(folding, "MOST_JOBS", 1)
+    one, other = report(NOW), report(NOW, endpoint_id=PRACTICE, identity=endpoint(PRACTICE))
+    assert not learn(Snapshot(practice_id=PRACTICE), (one,)).crowded
+    crowded = learn(Snapshot(practice_id=PRACTICE), (one, other))
+    assert (list(crowded.endpoints), crowded.crowded) == ([ENDPOINT], True)
+    jobs = Sections(backups=(backup("a"), backup("b")))
+    crowded = learn(Snapshot(practice_id=PRACTICE), (report(NOW, sections=jobs),))
+    assert (len(crowded.jobs), crowded.crowded) == (1, True)
 
 
 def test_scan_is_dated_by_our_clock() -> None:
     theirs = NOW + 3650 * DAY
     known = endpoint_after(patched(theirs, 1).model_copy(update={"received_at": NOW})).patches
     assert known is not None
-    assert known.patches.scanned_at <= NOW
+    assert known.scanned_at <= NOW
 
 
 def test_late_protection_does_not_replace_a_newer_one() -> None:

@@ -109,11 +109,10 @@ def test_job_without_a_schedule_is_never_missed() -> None:
     "retired",
     [
         {"retired": {SUBJECT: "replaced"}},
-        {"retired": {job_subject(None, "daily"): "no longer wanted"}},
         {"retired": {endpoint_subject(ENDPOINT): "scrapped"}},
         {"retired_because": "left us"},
     ],
-    ids=["job", "practice-wide-job", "endpoint", "practice"],
+    ids=["job", "endpoint", "practice"],
 )
 def test_retired_job_is_not_missed(retired: dict[str, Any]) -> None:
     configured = policy([job_policy()], **retired)
@@ -187,3 +186,10 @@ def test_finding_tells_the_technician_what_was_due() -> None:
         "due_at": (NOW + DAY).isoformat(),
         "last_good_at": NOW.isoformat(),
     }
+
+
+def test_practice_wide_retirement_ends_where_a_machine_has_its_own_schedule() -> None:
+    retired = {"retired": {job_subject(None, "daily"): "no longer wanted"}}
+    ran_once, late = known(job_state(last_run=run())), NOW + 9 * DAY
+    assert not check(ran_once, policy([], **retired), late).findings
+    assert check(ran_once, policy([job_policy()], **retired), late).findings

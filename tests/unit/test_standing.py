@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from collector.model.finding import State
-from collector.model.heartbeat import Role, RunStatus
+from collector.model.heartbeat import ProtectionMode, Role, RunStatus
 from collector.model.policy import Policy
 from collector.model.snapshot import EndpointState, JobState, Snapshot
 from collector.model.standing import Standing
@@ -40,7 +40,7 @@ def stands(seen: Snapshot, configured: Policy = SCHEDULED) -> Standing:
 
 
 def scanned(ago: timedelta) -> EndpointState:
-    return endpoint_state(patches={"as_of": NOW, "patches": {"scanned_at": NOW - ago}})
+    return endpoint_state(patches={"as_of": NOW, "scanned_at": NOW - ago})
 
 
 def protected(*modes: str) -> EndpointState:
@@ -49,6 +49,12 @@ def protected(*modes: str) -> EndpointState:
     return EndpointState.model_validate_json(
         endpoint_state().model_copy(update={"protection": state}).model_dump_json(warnings=False)
     )
+
+
+def repeated(ago: timedelta) -> EndpointState:
+    """Protection that was well when it was last told of."""
+    state = {"as_of": NOW - ago, "products": [{"product": "a", "mode": ProtectionMode.ACTIVE, "real_time": True}]}
+    return endpoint_state(protection=state)
 
 
 def test_all_well_is_ok() -> None:
@@ -62,6 +68,10 @@ def test_all_well_is_ok() -> None:
         (endpoint_state(), [], State.UNKNOWN, "no_backup_job"),
         (scanned(SCAN_STALE), [WELL], State.OK, None),
         (scanned(SCAN_STALE + TICK), [WELL], State.UNKNOWN, "patches_stale"),
+        (endpoint_state(patches=None), [WELL], State.UNKNOWN, "patches_never_reported"),
+        (endpoint_state(patches=None, role=Role.NAS), [WELL], State.OK, None),
+        (repeated(SCAN_STALE), [WELL], State.OK, None),
+        (repeated(SCAN_STALE + TICK), [WELL], State.UNKNOWN, "protection_stale"),
         (protected("active"), [WELL], State.OK, None),
         (protected("passive"), [WELL], State.UNKNOWN, "protection_not_active"),
         (protected("off"), [WELL], State.UNKNOWN, "protection_not_active"),
@@ -85,6 +95,13 @@ def test_protection_that_watches_nothing_is_not_green() -> None:
     assert one.state is State.UNKNOWN
 
 
+WELL_AN_HOUR_AGO = job_state(last_run=run(NOW - HOUR))
+
+
+def within(rpo: timedelta) -> Policy:
+    return policy([job_policy().model_copy(update={"rpo": rpo})])
+
+
 FAILED = job_state(last_run=run(NOW, RunStatus.FAILED), last_good=run(NOW - DAY))
 
 
@@ -97,6 +114,8 @@ FAILED = job_state(last_run=run(NOW, RunStatus.FAILED), last_good=run(NOW - DAY)
         (endpoint_state(NOW - HOUR), [WELL], SCHEDULED, State.UNKNOWN, "endpoint_silent"),
         (endpoint_state(NOW - 2 * MINUTE + TICK), [WELL], SCHEDULED, State.OK, None),
         (endpoint_state(NOW - 2 * MINUTE), [WELL], SCHEDULED, State.UNKNOWN, "endpoint_silent"),
+        (endpoint_state(), [WELL_AN_HOUR_AGO], within(HOUR), State.OK, None),
+        (endpoint_state(), [WELL_AN_HOUR_AGO], within(HOUR - TICK), State.WARNING, "rpo_exceeded"),
         (endpoint_state(), [FAILED], SCHEDULED, State.CRITICAL, "backup_failed.failed"),
         (endpoint_state(), [FAILED], policy(), State.CRITICAL, "backup_failed.failed"),
         (

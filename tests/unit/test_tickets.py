@@ -186,7 +186,7 @@ def test_verdict_is_due_when_its_findings_are() -> None:
 
 
 def test_scan_that_will_go_stale_is_due_then() -> None:
-    scan = {"as_of": NOW, "patches": {"scanned_at": NOW}}
+    scan = {"as_of": NOW, "scanned_at": NOW}
     now = NOW + 6 * DAY + 23 * HOUR
     due = House().judge(snapshot([endpoint_state(now, interval_s=86_400, patches=scan)]), now).next_due
     assert due is not None

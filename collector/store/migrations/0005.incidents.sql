@@ -15,6 +15,7 @@ CREATE TABLE vigie.ticket (
 );
 CREATE UNIQUE INDEX ticket_open_root ON vigie.ticket (practice_id, root) WHERE state = 'open';
 CREATE INDEX ticket_newest ON vigie.ticket (opened_at DESC);
+CREATE INDEX ticket_recent ON vigie.ticket (practice_id, resolved_at);
 CALL vigie.guard('vigie.ticket');
 GRANT SELECT, INSERT, UPDATE ON vigie.ticket TO vigie_worker;
 GRANT SELECT ON vigie.ticket TO vigie_reader;
@@ -44,6 +45,7 @@ CREATE TABLE vigie.incident (
 );
 CREATE UNIQUE INDEX incident_lasting ON vigie.incident (practice_id, rule, subject) WHERE state <> 'resolved';
 CREATE INDEX incident_newest ON vigie.incident (opened_at DESC);
+CREATE INDEX incident_lasting_newest ON vigie.incident (opened_at DESC) WHERE state <> 'resolved';
 CREATE INDEX incident_of_ticket ON vigie.incident (practice_id, ticket_id);
 CALL vigie.guard('vigie.incident');
 GRANT SELECT, INSERT, UPDATE ON vigie.incident TO vigie_worker;

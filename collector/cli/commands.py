@@ -1,0 +1,97 @@
+"""The commands that run and prepare things; those about practices and people stand beside."""
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import api.app
+import collector.intake.app
+import collector.worker
+from collector.administer import Deed
+from collector.agent import main as agent_main
+from collector.cli.operators import operator_app
+from collector.cli.practices import endpoint_app, job_app, key_app, link_app, practice_app
+from collector.cli.processes import serve
+from collector.cli.words import act, duration, out, settings
+from collector.model.heartbeat import Heartbeat
+from collector.store.connect import Connection
+from collector.store.migrate import apply_migrations, prepare
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Vigie: the lookout of an IT provider.",
+)
+app.add_typer(practice_app, name="practice")
+app.add_typer(job_app, name="job")
+app.add_typer(endpoint_app, name="endpoint")
+app.add_typer(key_app, name="key")
+app.add_typer(link_app, name="link")
+app.add_typer(operator_app, name="operator")
+
+
+def main() -> None:
+    app()
+
+
+@app.command("collector")
+def collector_() -> None:
+    """Run the collector: takes heartbeats."""
+    serve("collector", collector.intake.app.create_app, lambda read: read.collector_port)
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker: judges, escalates, delivers."""
+    serve("worker", collector.worker.create_app, lambda read: read.worker_port)
+
+
+@app.command("api")
+def api_() -> None:
+    """Run the api: NOC, incidents, tickets, status pages."""
+    serve("api", api.app.create_app, lambda read: read.api_port)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    url = settings().database_url.get_secret_value()
+
+    async def reachable(_: Connection, __: Deed) -> None: ...
+
+    act(reachable)
+    applied = apply_migrations(url)
+    hypertables = asyncio.run(prepare(url))
+    out.print(f"applied: {', '.join(applied) or 'nothing, the schema is the newest'}")
+    out.print("series are hypertables" if hypertables else "series are plain tables: the server has no TimescaleDB")
+
+
+@app.command()
+def demo(
+    for_: Annotated[
+        timedelta | None, typer.Option("--for", parser=duration, metavar="DURATION", help="check all of it, then stop")
+    ] = None,
+) -> None:
+    """Show the whole story on this machine: a backup is missed, a ticket opens, all turns well."""
+    from deploy.demo.run import run_demo  # what production runs does not need it
+
+    raise typer.Exit(run_demo(for_))
+
+
+@app.command()
+def schema(target: Annotated[Path, typer.Argument()] = Path("collector/model/heartbeat.schema.json")) -> None:
+    """Write the JSON Schema of the heartbeat."""
+    target.write_text(json.dumps(Heartbeat.model_json_schema(), indent=2, sort_keys=True) + "\n")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def agent(context: typer.Context) -> None:
+    """Report this machine to a collector: the practice's side."""
+    raise typer.Exit(agent_main(context.args))

@@ -1,0 +1,78 @@
+"""How commands speak: durations as people write them, refusals in a sentence, and the database as its owner."""
+
+import asyncio
+import getpass
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from collector.administer import Deed, NotDoneError
+from collector.config import Settings, SettingsError, read_settings
+from collector.store.connect import AWAY, Connection, StoreAwayError, connect
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Result = TypeVar("Result")
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def refuse(message: str) -> NoReturn:
+    err.print(f"vigie: {message}", style="red", markup=False)
+    raise typer.Exit(2)
+
+
+def settings() -> Settings:
+    try:
+        return read_settings()
+    except SettingsError as error:
+        refuse(str(error))
+
+
+def act(do: Callable[[Connection, Deed], Awaitable[Result]]) -> Result:
+    """Do something to the database as its owner, in the name of whoever is at the keyboard."""
+    url = settings().database_url.get_secret_value()
+
+    async def connected() -> Result:
+        conn = await connect(url)
+        try:
+            return await do(conn, Deed(actor=f"cli:{getpass.getuser()}", at=datetime.now(UTC)))
+        finally:
+            await conn.close()
+
+    try:
+        return asyncio.run(connected())
+    except ValidationError as error:
+        refuse(_first(error))
+    except (NotDoneError, StoreAwayError) as error:
+        refuse(str(error))
+    except AWAY as error:
+        refuse(f"the database is not ready ({error or type(error).__name__}); has 'vigie migrate' been run?")
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing wrong, with its field and without the library's phrases."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(step) for step in first["loc"] if step not in ("every", "cron", "schedule"))
+    return f"{field}: {first['msg']}".removeprefix(": ").replace("Value error, ", "")
+
+
+def duration(text: str) -> timedelta:
+    """A duration as people write it: 90s, 15m, 24h, 7d, or several of them, 1h30m."""
+    parts = re.findall(r"(\d+)([smhdw])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise typer.BadParameter(f"{text!r}: write it as 90s, 15m, 24h, 7d or 1h30m")
+    try:
+        return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta(0))
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is longer than any calendar") from None
+
+
+def shown_once(what: str) -> None:
+    err.print(f"The {what} is shown this once; only its hash is kept.", style="yellow")

@@ -32,4 +32,5 @@ venv:
 	@$(PYTHON) -m deploy.local.venv
 
 clean:
+	@for link in .vigie/services*; do if [ -L "$$link" ]; then rm -rf "$$(readlink -f "$$link")"; fi; done
 	rm -rf .venv .vigie build

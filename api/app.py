@@ -62,7 +62,7 @@ def _desk(settings: Settings, pool: Pool, pages: Pages, now: Clock) -> Desk:
         pages=pages,
         public_url=str(settings.public_url),
         session_lifetime=settings.session_lifetime,
-        secure_cookies=settings.secure_cookies,
+        secure_cookies=settings.cookies_are_secure,
         now=now,
     )
 

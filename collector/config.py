@@ -2,9 +2,11 @@
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, Field, RedisDsn, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -34,7 +36,8 @@ class Settings(BaseSettings):
     api_port: Port = Field(8720, description="port of the api")
     worker_port: Port = Field(8730, description="port of the worker's health and metrics")
     public_url: AnyHttpUrl = Field(
-        AnyHttpUrl("http://127.0.0.1:8720"), description="where people reach the api, for links in tickets"
+        AnyHttpUrl("http://127.0.0.1:8720"),
+        description="where people reach the api; with https cookies are secure",
     )
     ticket_webhook_url: AnyHttpUrl | None = Field(
         None, repr=False, description="receiver of tickets; without it none are sent"
@@ -48,7 +51,6 @@ class Settings(BaseSettings):
     session_lifetime: timedelta = Field(
         timedelta(hours=12), gt=timedelta(0), description="how long a sign-in lasts (ISO 8601)"
     )
-    secure_cookies: bool = Field(False, description="set where the api is served over HTTPS")
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
 
     @classmethod
@@ -66,9 +68,26 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with postgresql://")
+        try:
+            parts = urlsplit(url.get_secret_value())
+            complete = parts.scheme in ("postgresql", "postgres") and (parts.port or 1) > 0
+        except ValueError:
+            complete = False
+        if not complete:
+            raise ValueError("must be like postgresql://user:password@host:5432/database")
         return url
+
+    @field_validator("ticket_timeout", "session_lifetime", mode="before")
+    @classmethod
+    def _is_iso_8601(cls, written: object) -> object:
+        if isinstance(written, str) and not re.match(r"[+-]?(P|\d+:)", written, re.IGNORECASE):
+            raise ValueError("write it as ISO 8601: PT10S, PT15M, PT12H, P1D")
+        return written
+
+    @property
+    def cookies_are_secure(self) -> bool:
+        """Where people reach us over HTTPS, a cookie never goes without it."""
+        return self.public_url.scheme == "https"
 
     @field_validator("ticket_webhook_secret")
     @classmethod

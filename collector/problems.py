@@ -109,7 +109,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         return answer(away.problem, away.headers)
 
     async def on_fault(request: Request, _: Exception) -> Response:
-        _log.exception("a request failed", path=request.url.path)
+        _log.exception("a request failed", route=getattr(request.scope.get("route"), "path", "unknown"))
         detail = "This is our fault, and logged."
         return answer(Problem(type="urn:vigie:fault", title="Unexpected fault", status=500, detail=detail))
 

@@ -30,7 +30,7 @@ def standing(snapshot: Snapshot, policy: Policy, findings: Sequence[Finding], no
     jobs = tuple(_job(job, snapshot, worst, now) for job in watched_jobs(snapshot, policy))
     backed_up = {job.endpoint_id for job in jobs}
     endpoints = tuple(
-        _endpoint(state, policy, worst, backed_up=state.endpoint_id in backed_up, now=now)
+        _endpoint(state, policy, worst, backed_up=bool(backed_up & {state.endpoint_id, None}), now=now)
         for state in snapshot.endpoints.values()
     )
     state, reason = _practice(policy, endpoints, jobs, crowded=snapshot.crowded)

@@ -32,7 +32,7 @@ class LastingIncident:
 
 @dataclass(frozen=True)
 class Pulse:
-    """`heard_at`: when a collector last could commit. `behind_since`: a deadline that passed and was not judged."""
+    """`heard_at`: when a collector last could commit. `behind_since`: what waits longest to be judged."""
 
     heard_at: datetime | None
     behind_since: datetime | None
@@ -74,7 +74,10 @@ _UNCOVERED = """
 """
 _PULSE = """
     SELECT (SELECT max(up_to) FROM listening) AS heard_at,
-        (SELECT min(evaluate_at) FROM due WHERE evaluate_at <= $1) AS behind_since
+        least(
+            (SELECT min(evaluate_at) FROM due WHERE evaluate_at <= $1),
+            (SELECT min(received_at) FROM wake WHERE received_at <= $1)
+        ) AS behind_since
 """
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,10 +85,8 @@ async def report(house: House, practice_id: UUID, at: datetime, **more: object) 
     return beat
 
 
-async def judge(
-    house: House, practice_id: UUID, now: datetime, gaps: tuple[Gap, ...] = (), channels: Sequence[str] = ("tickets",)
-) -> Verdict:
-    verdict = await judge_practice(house.worker, practice_id, gaps, now, channels=channels)
+async def judge(house: House, practice_id: UUID, now: datetime, gaps: tuple[Gap, ...] = ()) -> Verdict:
+    verdict = await judge_practice(house.worker, practice_id, gaps, now)
     assert verdict is not None
     return verdict
 

@@ -88,7 +88,7 @@ async def test_a_scope_shows_one_practice_even_to_a_query_without_where(database
 
 async def test_signing_in_gives_a_cookie_that_only_the_browser_holds(database: Database) -> None:
     token = await Fleet(database.owner).operator("Alice")
-    async with visitor(settings(database.url, secure_cookies=True)) as client:
+    async with visitor(settings(database.url, public_url="https://vigie.example")) as client:
         assert (await client.get("/")).headers["location"] == "/noc"
         assert (await client.get("/noc")).headers["location"] == "/sign-in"
         answer = await client.post("/sign-in", data={"token": f" {token} "})

@@ -117,14 +117,12 @@ async def test_judging_twice_changes_nothing(either_house: House) -> None:
     assert [await rows(either_house, f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
 
 
-async def test_a_judgement_goes_to_every_channel(house: House) -> None:
+async def test_a_message_waits_in_the_outbox_whether_or_not_a_receiver_is_set(house: House) -> None:
     practice_id = await practice(house)
     await report(house, practice_id, NOW)
-    await judge(house, practice_id, NOW + HOUR, channels=("tickets", "pager"))
-    assert await rows(house, "SELECT channel, sequence FROM outbox ORDER BY channel") == [
-        {"channel": "pager", "sequence": 1},
-        {"channel": "tickets", "sequence": 1},
-    ]
+    await Engine(house.worker, (), WorkerMetrics(new_registry())).judge([practice_id])
+    await judge(house, practice_id, NOW + HOUR)
+    assert await rows(house, "SELECT channel, sequence FROM outbox") == [{"channel": "tickets", "sequence": 1}]
 
 
 async def test_of_two_judges_at_once_one_leaves(either_house: House) -> None:
@@ -132,7 +130,7 @@ async def test_of_two_judges_at_once_one_leaves(either_house: House) -> None:
     await report(either_house, practice_id, NOW)
     async with either_house.worker.acquire() as conn, conn.transaction():
         await lock_practice(conn, practice_id)
-        assert await judge_practice(either_house.worker, practice_id, (), NOW, channels=()) is None
+        assert await judge_practice(either_house.worker, practice_id, (), NOW) is None
         assert await count(either_house, "wake") == 2
     assert await judge(either_house, practice_id, NOW)
 
@@ -140,9 +138,7 @@ async def test_of_two_judges_at_once_one_leaves(either_house: House) -> None:
 async def test_many_judges_of_one_practice_open_one_incident(house: House) -> None:
     practice_id = await practice(house)
     await report(house, practice_id, NOW)
-    verdicts = await asyncio.gather(
-        *(judge_practice(house.worker, practice_id, (), NOW + HOUR, channels=("tickets",)) for _ in range(6))
-    )
+    verdicts = await asyncio.gather(*(judge_practice(house.worker, practice_id, (), NOW + HOUR) for _ in range(6)))
     assert any(verdicts)
     assert await messages(house) == [(TicketEvent.OPENED, 1)]
 

@@ -163,7 +163,7 @@ async def test_a_scope_ends_with_its_transaction(shared_house: House, two: tuple
 async def test_readers_reach_no_series_no_chunk_and_no_secret(shared_house: House, two: tuple[UUID, UUID]) -> None:
     for role in (READER, Role.API.value):
         may = await granted(shared_house, role)
-        assert not {*SERIES, "practice_key", "accepted", "wake", "snapshot", "checkpoint"} & {
+        assert not {*SERIES, "practice_key", "accepted", "snapshot", "checkpoint"} & {
             name for name, privileges in may.items() if "SELECT" in privileges
         }, role
         assert await shared_house.owner.fetch(_CHUNKS, role) == []

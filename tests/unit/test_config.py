@@ -62,7 +62,7 @@ MALFORMED = [
     ("VIGIE_DATABASE_POOL", "0"),
     ("VIGIE_DATABASE_POOL", "201"),
     ("VIGIE_INTAKE_QUEUE", "0"),
-    ("VIGIE_SECURE_COOKIES", "s3cret"),
+    ("VIGIE_DATABASE_POOL", "s3cret"),
     ("VIGIE_LOG_FORMAT", "s3cret"),
 ]
 

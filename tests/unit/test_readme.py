@@ -21,7 +21,9 @@ def settings_table() -> str:
 
 def _plain(default: object) -> str:
     seconds = getattr(default, "total_seconds", None)
-    return f"PT{seconds():g}S" if seconds else str(default).lower() if isinstance(default, bool) else str(default)
+    if seconds is None:
+        return str(default)
+    return f"PT{seconds() / 3600:g}H" if seconds() >= 3600 else f"PT{seconds():g}S"
 
 
 def test_the_settings_table_is_the_settings() -> None:

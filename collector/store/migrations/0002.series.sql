@@ -60,6 +60,7 @@ CALL vigie.guard('vigie.wake');
 GRANT INSERT ON vigie.wake TO vigie_intake;
 GRANT SELECT, DELETE ON vigie.wake TO vigie_worker;
 GRANT INSERT ON vigie.wake TO vigie_api;
+GRANT SELECT ON vigie.wake TO vigie_reader;
 
 -- When a collector could commit; what no collector covers is our own outage.
 CREATE TABLE vigie.listening (

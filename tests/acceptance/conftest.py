@@ -52,7 +52,7 @@ class Machine:
     seq: int = 0
 
     async def report(self, *backups: dict[str, Any]) -> httpx.Response:
-        """One heartbeat now; without backups a bare one."""
+        """One heartbeat now, all patched; with the last runs of some jobs."""
         now = datetime.now(UTC)
         body: dict[str, Any] = {
             "id": str(new_id(now)),
@@ -60,6 +60,7 @@ class Machine:
             "sent_at": now.isoformat(),
             "interval_s": self.interval_s,
             "endpoint": Endpoint(id=self.endpoint_id, name="SRV-01", role=Role.SERVER).model_dump(mode="json"),
+            "patches": {"scanned_at": now.isoformat(), "missing": []},
         }
         self.seq += 1
         if backups:

@@ -58,16 +58,18 @@ def gather(
     )
     members = _by_ticket(attached)
     left = _by_ticket(one for one in rooted if one.incident_id in moving)
-    wanting |= moving
-    touched = wanting | {change.incident.incident_id for change in changes}
+    went = {one.incident_id: one.ticket_id for one in attached}
+    touched = wanting | moving | {change.incident.incident_id for change in changes}
     told: list[Ticket] = []
     messages: list[TicketMessage] = []
     for ticket in by_root.values():
         now_of, moved = members[ticket.ticket_id], left[ticket.ticket_id]
         if moved or any(one.incident_id in touched for one in now_of):
             after, event = _after(ticket, now_of or moved, bool(now_of), now)
+            message = _message(after, event, now_of or moved, policy, now)
+            into = None if now_of else went[moved[0].incident_id]
             told.append(after)
-            messages.append(_message(after, event, now_of or moved, policy, now))
+            messages.append(message.model_copy(update={"merged_into": into}))
     return Gathered(attached, tuple(told), tuple(messages))
 
 

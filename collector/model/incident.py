@@ -117,7 +117,10 @@ class IncidentLine(Value):
 
 
 class TicketMessage(Value):
-    """What a ticket system is told: one event of one ticket, in its strict order."""
+    """What a ticket system is told: one event of one ticket, in its strict order.
+
+    A ticket whose incidents have moved to their endpoint's closes with `merged_into`.
+    """
 
     event: TicketEvent
     ticket_id: UUID
@@ -129,3 +132,4 @@ class TicketMessage(Value):
     severity: Severity
     title: str
     incidents: tuple[IncidentLine, ...]
+    merged_into: UUID | None = None

@@ -314,3 +314,15 @@ async def test_a_renewed_token_takes_the_place_of_the_old_one(house: House, vigi
     assert kept is not None
     assert (kept["secret_hash"], kept["revoked_at"]) == (token.secret_hash, None)
     assert "no operator is named" in refused(await vigie("operator", "renew", "bob"))
+
+
+async def test_a_schedule_set_again_unchanged_goes_on_counting(house: House, vigie: Vigie) -> None:
+    done(await vigie("practice", "add", "A"))
+    done(await vigie("job", "set", "A", "daily", "--every", "1d"))
+    (first,) = (await policy(house)).jobs.values()
+    done(await vigie("job", "set", "A", "daily", "--every", "1d", "--grace", "2h"))
+    (again,) = (await policy(house)).jobs.values()
+    assert (again.since, again.grace) == (first.since, 2 * HOUR)
+    done(await vigie("job", "set", "A", "daily", "--every", "2d"))
+    (other,) = (await policy(house)).jobs.values()
+    assert other.since > first.since

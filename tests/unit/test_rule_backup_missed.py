@@ -193,3 +193,10 @@ def test_practice_wide_retirement_ends_where_a_machine_has_its_own_schedule() ->
     ran_once, late = known(job_state(last_run=run())), NOW + 9 * DAY
     assert not check(ran_once, policy([], **retired), late).findings
     assert check(ran_once, policy([job_policy()], **retired), late).findings
+
+
+def test_slow_run_that_ends_just_before_the_next_slot_does_not_count_for_it() -> None:
+    hourly = policy([job_policy(schedule=Cron(expression="0 * * * *", zone="UTC"), grace=10 * MINUTE)])
+    slow = run(NOW - 3 * MINUTE).model_copy(update={"started_at": NOW - HOUR})
+    assert check(known(job_state(last_run=slow)), hourly, NOW + 10 * MINUTE).findings
+    assert not check(known(job_state(last_run=slow)), hourly, NOW + 10 * MINUTE - TICK).findings

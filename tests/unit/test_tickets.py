@@ -85,6 +85,29 @@ def test_jobs_that_fall_due_after_the_server_died_append_to_its_ticket() -> None
     assert len(house.tickets) == 1
 
 
+def test_jobs_missed_before_their_server_is_found_dead_move_to_its_ticket() -> None:
+    """It died in its backup window: the jobs fall due before a heartbeat is overdue."""
+    names = ("daily", "database", "imaging")
+    house = House(policy([job_policy(name) for name in names]))
+    due = NOW + DAY + HOUR
+    dying = snapshot(
+        [endpoint_state(due - MINUTE, interval_s=300)], [job_state(name, last_run=run(NOW)) for name in names]
+    )
+    house.judge(dying, due)
+    assert house.told == [OPENED] * 3
+    house.judge(dying, due + HOUR)
+    assert sorted(house.told[3:]) == [OPENED] + [RESOLVED] * 3
+    (left,) = [one for one in house.tickets.values() if one.state is TicketState.OPEN]
+    assert left.root == SERVER
+    assert {one.ticket_id for one in house.incidents} == {left.ticket_id}
+    assert len(house.incidents) == 4
+    house.judge(dying, due + 2 * HOUR)
+    assert len(house.told) == 7, "nothing moves twice"
+    ran = [job_state(name, last_run=run(due + 3 * HOUR)) for name in names]
+    house.judge(snapshot([endpoint_state(due + 3 * HOUR)], ran), due + 3 * HOUR)
+    assert house.told[7:] == [RESOLVED]
+
+
 def test_failures_of_a_living_server_are_a_ticket_for_each_job() -> None:
     failed = [job_state(name, last_run=run(NOW, RunStatus.FAILED)) for name in ("daily", "imaging")]
     house = House()

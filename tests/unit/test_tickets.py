@@ -99,6 +99,8 @@ def test_jobs_missed_before_their_server_is_found_dead_move_to_its_ticket() -> N
     assert sorted(house.told[3:]) == [OPENED] + [RESOLVED] * 3
     (left,) = [one for one in house.tickets.values() if one.state is TicketState.OPEN]
     assert left.root == SERVER
+    merged = [one.merged_into for one in house.messages[3:] if one.event is RESOLVED]
+    assert merged == [left.ticket_id] * 3
     assert {one.ticket_id for one in house.incidents} == {left.ticket_id}
     assert len(house.incidents) == 4
     house.judge(dying, due + 2 * HOUR)

@@ -36,7 +36,8 @@ console = Console(highlight=False, soft_wrap=True)
 
 def run_demo(for_: timedelta | None) -> int:
     """0: the whole story was seen, or Ctrl-C. 1: a step did not happen. 2: it could not start."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop all that was started, as at Ctrl-C
+    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background had Ctrl-C ignored
+        signal.signal(stop, signal.default_int_handler)
     try:
         with local_services(
             database_url=os.environ.get("VIGIE_DATABASE_URL"),

@@ -9,7 +9,8 @@ from deploy.local import UnavailableError, local_services
 
 def main() -> None:
     # A polite kill must stop the servers as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     try:
         serve()
     except KeyboardInterrupt:

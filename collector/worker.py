@@ -33,6 +33,7 @@ REDIS_RETRY_S = 2.0
 HOUSE_EVERY_S = 3_600.0
 HOUSE_RETRY_S = 60.0
 JOB_TIMEOUT_S = 60
+DELIVER_TIMEOUT_S = 3_600  # a storm is long; each delivery has a time-out of its own
 QUEUE = "vigie"
 
 Step = Callable[[], Awaitable[None]]
@@ -90,7 +91,7 @@ async def connect_redis(url: str) -> ArqRedis:
 def arq_worker(redis: ArqRedis, engine: Engine, ticks: Ticks) -> Worker:
     """Results are not kept: a kept one would block the next job of its id."""
     return Worker(
-        functions=[func(judge, name="judge"), func(deliver, name="deliver")],
+        functions=[func(judge, name="judge"), func(deliver, name="deliver", timeout=DELIVER_TIMEOUT_S)],
         cron_jobs=[cron(tick, second=set(range(60)), keep_result=0, max_tries=1)],
         redis_pool=redis,
         queue_name=QUEUE,

@@ -25,9 +25,12 @@ MISCONFIGURED = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """SIGTERM is taken like Ctrl-C: every moment is a good one to stop, the spool is always whole."""
+    """SIGTERM is taken like Ctrl-C, also where a shell in the background has that ignored.
+
+    Every moment is a good one to stop: the spool is always whole.
+    """
     options = parse(argv)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {stop: signal.signal(stop, signal.default_int_handler) for stop in (signal.SIGINT, signal.SIGTERM)}
     try:
         return _run(options)
     except ConfigurationError as wrong:
@@ -40,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("stopped")
         return HELD if options.once else SENT
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for stop, handler in before.items():
+            signal.signal(stop, handler)
 
 
 def _run(options: Options) -> int:

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from collector.model.heartbeat import Alert, Backup, Endpoint, Heartbeat, Patches, Protection, RestoreTest
-from collector.store.intake import Arrival, SectionRow
+from collector.store.intake import Arrival, Beat, SectionRow
 
 _SECTIONS: Mapping[str, TypeAdapter[object]] = {
     "endpoint": TypeAdapter(Endpoint),
@@ -87,7 +87,8 @@ class Changes:
     def forget(self, arrivals: Iterable[Arrival]) -> None:
         """Those heartbeats were not stored: what they changed is unknown again."""
         for arrival in arrivals:
-            self._last.pop((arrival.practice_id, arrival.endpoint_id), None)
+            if arrival.endpoint_id is not None:
+                self._last.pop((arrival.practice_id, arrival.endpoint_id), None)
 
     def _remember(self, key: tuple[UUID, UUID], last: _Last) -> None:
         self._last[key] = last
@@ -123,12 +124,9 @@ def _arrival(
         endpoint_id=beat.endpoint.id,
         id=beat.id,
         received_at=received_at,
-        seq=beat.seq,
         sent_at=beat.sent_at,
-        sent_offset_s=int(offset.total_seconds()) if offset else 0,
-        interval_s=beat.interval_s,
-        queued=beat.queued,
         skew_s=round(skew.total_seconds()),
         sections=sections,
         material=material,
+        beat=Beat(beat.seq, int(offset.total_seconds()) if offset else 0, beat.interval_s, beat.queued),
     )

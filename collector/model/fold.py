@@ -17,7 +17,7 @@ from collector.model.heartbeat import (
     RestoreTest,
     RunStatus,
 )
-from collector.model.report import Report
+from collector.model.report import Report, Source
 from collector.model.snapshot import (
     AlertState,
     EndpointState,
@@ -43,22 +43,22 @@ MOST_ALERTS = 1_000  # of an endpoint
 def fold(snapshot: Snapshot, report: Report) -> Snapshot:
     """The snapshot after one report; the fold number counts reports in the order they were folded."""
     update: dict[str, object] = {"fold_no": snapshot.fold_no + 1}
-    if report.endpoint_id not in snapshot.endpoints and len(snapshot.endpoints) >= MOST_ENDPOINTS:
-        return snapshot.model_copy(update={**update, "crowded": True})
-    endpoints = dict(snapshot.endpoints)
-    state = _endpoint(endpoints.get(report.endpoint_id), report)
-    if state is not None:
-        endpoints[report.endpoint_id] = state
+    endpoints = snapshot.endpoints
+    if report.source is Source.AGENT and report.endpoint_id is not None:
+        if report.endpoint_id not in endpoints and len(endpoints) >= MOST_ENDPOINTS:
+            return snapshot.model_copy(update={**update, "crowded": True})
+        state = _endpoint(endpoints.get(report.endpoint_id), report.endpoint_id, report)
+        endpoints = {**endpoints, report.endpoint_id: state} if state else endpoints
     jobs = _jobs(snapshot.jobs, report)
     crowded = snapshot.crowded or len(jobs) > MOST_JOBS
     kept = dict(islice(jobs.items(), MOST_JOBS))
     return snapshot.model_copy(update={**update, "endpoints": endpoints, "jobs": kept, "crowded": crowded})
 
 
-def _endpoint(known: EndpointState | None, report: Report) -> EndpointState | None:
+def _endpoint(known: EndpointState | None, endpoint_id: UUID, report: Report) -> EndpointState | None:
     if known is None:
         # Intake sends the identity with the first report it sees; another collector may be ahead of it.
-        known = _first_seen(report, report.endpoint) if report.endpoint else None
+        known = _first_seen(endpoint_id, report, report.endpoint) if report.endpoint else None
     if known is None:
         return None
     update: dict[str, object] = {
@@ -72,9 +72,9 @@ def _endpoint(known: EndpointState | None, report: Report) -> EndpointState | No
     return known.model_copy(update=update)
 
 
-def _first_seen(report: Report, endpoint: Endpoint) -> EndpointState:
+def _first_seen(endpoint_id: UUID, report: Report, endpoint: Endpoint) -> EndpointState:
     return EndpointState(
-        endpoint_id=report.endpoint_id,
+        endpoint_id=endpoint_id,
         name=endpoint.name,
         role=endpoint.role,
         os=endpoint.os,
@@ -155,9 +155,8 @@ def _first_proof(report: Report, test: RestoreTest) -> JobState:
 
 
 def _first_run(report: Report, backup: Backup) -> JobState:
-    endpoint_id: UUID = report.endpoint_id
     return JobState(
-        endpoint_id=endpoint_id,
+        endpoint_id=report.endpoint_id,
         job=backup.job,
         tool=backup.tool,
         as_of=report.as_of,

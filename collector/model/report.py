@@ -1,17 +1,31 @@
 """What the store keeps of a heartbeat that said something new, and what the fold reads."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from collector.model.heartbeat import Endpoint, Sections
 from collector.model.value import EARLIEST, Value
 
 
+class Source(StrEnum):
+    """Who told."""
+
+    AGENT = "agent"
+    PING = "ping"
+    MAIL = "mail"
+
+
 class Report(Value):
-    """The changed sections of one heartbeat; `skew` is how far its endpoint's clock lagged ours."""
+    """The changed sections of one heartbeat, or a run that a ping or a mail told of.
+
+    `skew` is how far the endpoint's clock lagged ours. What no agent told says nothing about an endpoint:
+    its `endpoint_id` is the job's, none for one of the whole practice.
+    """
 
     heartbeat_id: UUID
-    endpoint_id: UUID
+    source: Source = Source.AGENT
+    endpoint_id: UUID | None
     received_at: datetime
     sent_at: datetime
     skew: timedelta = timedelta(0)

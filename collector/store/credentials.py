@@ -4,15 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from collector.model.credential import Credential
+from collector.model.credential import Credential, Holder
 from collector.store.audit import record_deed
 from collector.store.connect import Connection
 
 
 @dataclass(frozen=True)
 class PracticeKey:
+    """A key in force and what it opens: `job` and `endpoint_id` where it is a job's."""
+
     practice_id: UUID
+    key_id: str
     secret_hash: bytes
+    holder: Holder
+    job: str | None = None
+    endpoint_id: UUID | None = None
+    keep_logs: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,10 +39,12 @@ class Operator:
 
 
 _ADD_KEY = """
-    INSERT INTO practice_key (practice_id, key_id, secret_hash, created_at) VALUES ($1, $2, $3, $4)
+    INSERT INTO practice_key (practice_id, key_id, secret_hash, holder, job, endpoint_id, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 _VALID_KEY = """
-    SELECT practice_id, secret_hash FROM practice_key JOIN practice USING (practice_id)
+    SELECT practice_id, key_id, secret_hash, holder, job, endpoint_id, keep_logs
+    FROM practice_key JOIN practice USING (practice_id)
     WHERE key_id = $1 AND revoked_at IS NULL AND retired_at IS NULL
 """
 _REVOKE_KEY = """
@@ -62,9 +71,19 @@ _CLOSE_SESSION = "DELETE FROM operator_session WHERE session_hash = $1 OR expire
 
 
 async def add_practice_key(
-    conn: Connection, practice_id: UUID, credential: Credential, *, at: datetime, actor: str
+    conn: Connection,
+    practice_id: UUID,
+    credential: Credential,
+    *,
+    at: datetime,
+    actor: str,
+    job: str | None = None,
+    endpoint_id: UUID | None = None,
 ) -> None:
-    await conn.execute(_ADD_KEY, practice_id, credential.key_id, credential.secret_hash, at)
+    """Give a practice, its scripts or one of its jobs a key."""
+    await conn.execute(
+        _ADD_KEY, practice_id, credential.key_id, credential.secret_hash, credential.holder.value, job, endpoint_id, at
+    )
     await record_deed(
         conn, at=at, actor=actor, action="add key", practice_id=practice_id, subject=f"key:{credential.key_id}"
     )
@@ -73,7 +92,7 @@ async def add_practice_key(
 async def valid_practice_key(conn: Connection, key_id: str) -> PracticeKey | None:
     """The practice that a key may report for, unless the key is revoked or the practice retired."""
     row = await conn.fetchrow(_VALID_KEY, key_id)
-    return PracticeKey(row["practice_id"], row["secret_hash"]) if row else None
+    return PracticeKey(**{**row, "holder": Holder(row["holder"])}) if row else None
 
 
 async def revoke_practice_key(conn: Connection, key_id: str, *, at: datetime, actor: str) -> bool:

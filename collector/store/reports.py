@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from collector.model.heartbeat import Endpoint, Sections
-from collector.model.report import Report
+from collector.model.report import Report, Source
 from collector.model.snapshot import Sighting
 from collector.store.connect import Connection
 
@@ -15,7 +15,7 @@ _SECTIONS = """
     SELECT asked.ordinal, s.heartbeat_id, s.endpoint_id, s.received_at, s.sent_at, s.skew_s, s.kind, s.body
     FROM unnest($2::timestamptz[], $3::uuid[]) WITH ORDINALITY AS asked (received_at, heartbeat_id, ordinal)
     JOIN section AS s ON s.practice_id = $1
-        AND s.received_at = asked.received_at AND s.heartbeat_id = asked.heartbeat_id
+        AND s.received_at = asked.received_at AND s.heartbeat_id = asked.heartbeat_id AND s.kind <> 'log'
     ORDER BY asked.ordinal
 """
 # Raw heartbeats are kept for a month; where they are gone, a span says until when the endpoint was heard.
@@ -56,10 +56,14 @@ async def load_reports(
 def _report(rows: list[Record]) -> Report:
     bodies = {row["kind"]: row["body"] for row in rows}
     identity = bodies.pop("endpoint", None)
+    source = next((one for one in (Source.PING, Source.MAIL) if one in bodies), Source.AGENT)
+    if source is not Source.AGENT:
+        bodies = {"backups": bodies[source]}
     sections = "{" + ",".join(f'"{kind}":{body}' for kind, body in bodies.items()) + "}"
     first = rows[0]
     return Report(
         heartbeat_id=first["heartbeat_id"],
+        source=source,
         endpoint_id=first["endpoint_id"],
         received_at=first["received_at"],
         sent_at=first["sent_at"],

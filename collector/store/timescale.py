@@ -5,7 +5,7 @@ old rows are deleted. Everything else in the house is the same for both.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
@@ -14,15 +14,12 @@ from collector.store.connect import Connection
 
 @dataclass(frozen=True)
 class Series:
-    """An append-only table: its time column, the width of a chunk, and how long its rows are kept.
-
-    Without a chunk it stays an ordinary table everywhere.
-    """
+    """An append-only table: its time column, how long its rows are kept, and the width of a chunk."""
 
     table: str
     time: str
     keep: timedelta
-    chunk: timedelta | None = None
+    chunk: timedelta
 
 
 # Reports outlive the 400 days that can be rebuilt by how late one may come: a checkpoint builds on them.
@@ -30,8 +27,9 @@ SERIES = (
     Series("heartbeat", "received_at", keep=timedelta(days=30), chunk=timedelta(days=1)),
     Series("section", "received_at", keep=timedelta(days=440), chunk=timedelta(days=7)),
     Series("folded", "folded_at", keep=timedelta(days=440), chunk=timedelta(days=30)),
-    Series("accepted", "received_at", keep=timedelta(days=40)),
 )
+# A heartbeat may be resent for 35 days (collector/intake/contract.py); afterwards it is too old.
+RESENDS_KEPT = timedelta(days=40)
 
 _OFFERED = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
 _INSTALLED = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
@@ -48,11 +46,10 @@ _DROP_OLDER = """
     AS $$
     BEGIN
         IF (series, time_column) NOT IN
-            (('heartbeat', 'received_at'), ('section', 'received_at'), ('folded', 'folded_at'),
-             ('accepted', 'received_at')) THEN
+            (('heartbeat', 'received_at'), ('section', 'received_at'), ('folded', 'folded_at')) THEN
             RAISE EXCEPTION 'not a series: %', series;
         END IF;
-        IF series <> 'accepted' AND EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
             PERFORM public.drop_chunks(format('vigie.%I', series)::regclass, older_than => before);
         ELSE
             EXECUTE format('DELETE FROM vigie.%I WHERE %I < $1', series, time_column) USING before;
@@ -70,11 +67,11 @@ async def prepare_series(conn: Connection) -> bool:
     """Make the series hypertables where the server offers it; true if they are."""
     await conn.execute(_DROP_OLDER)
     await conn.execute(_DROP_OLDER_RIGHTS)
+    await keep_accepted(conn, datetime.now(UTC))
     if not await _enabled(conn):
         return False
     for series in SERIES:
-        if series.chunk is not None:
-            await conn.execute(_MAKE_HYPERTABLE, f"vigie.{series.table}", series.time, series.chunk)
+        await conn.execute(_MAKE_HYPERTABLE, f"vigie.{series.table}", series.time, series.chunk)
     return True
 
 
@@ -97,6 +94,15 @@ _CALL_DROP_OLDER = "SELECT vigie.drop_older($1, $2, $3)"
 
 
 async def drop_expired(conn: Connection, now: datetime) -> None:
-    """Retention: each series less what is older than it is kept."""
+    """Retention: each series less what is older than it is kept, and resends less what cannot come again."""
+    await keep_accepted(conn, now)
     for series in SERIES:
         await conn.execute(_CALL_DROP_OLDER, series.table, series.time, now - series.keep, timeout=_DROP_TIMEOUT_S)
+
+
+_KEEP_ACCEPTED = "SELECT vigie.keep_accepted($1, $2)"
+
+
+async def keep_accepted(conn: Connection, now: datetime) -> None:
+    """Weeks ready for the ids to come; those whose ids cannot be resent any more are gone."""
+    await conn.execute(_KEEP_ACCEPTED, now, now - RESENDS_KEPT)

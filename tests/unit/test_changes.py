@@ -141,7 +141,8 @@ def test_arrival_keeps_the_offset_of_the_endpoints_clock(intake: Intake) -> None
     written = "2026-11-21T19:00:00-03:30"
     beat = Heartbeat.model_validate_json(heartbeat().model_dump_json().replace("2026-11-21T18:00:00Z", written))
     arrival = intake.changes.arrival(PRACTICE, beat, NOW)
-    assert arrival.sent_offset_s == -12_600
+    assert arrival.beat
+    assert arrival.beat.sent_offset_s == -12_600
 
 
 intervals = st.integers(1, 86_400)

@@ -45,24 +45,75 @@ CREATE TABLE vigie.practice (
     name        text NOT NULL,
     zone        text NOT NULL,
     created_at  timestamptz NOT NULL,
-    retired_at  timestamptz
+    retired_at  timestamptz,
+    keep_logs   boolean NOT NULL DEFAULT false  -- bodies of pings hold file names: discarded unless it opted in
 );
 CREATE UNIQUE INDEX practice_name ON vigie.practice (name) WHERE retired_at IS NULL;
 CALL vigie.guard('vigie.practice');
 GRANT SELECT ON vigie.practice TO vigie_intake, vigie_worker, vigie_reader;
 
--- The secret is kept as a hash; the key id stands in clear, so that a look-up is one index probe.
+-- What a key opens follows from its holder: an agent's reports, pings of any of the practice's jobs, or one job (by
+-- ping, and by mail where `mail` has rules). The secret is kept as a hash; the key id stands in clear, so that a look-up is one index probe.
 CREATE TABLE vigie.practice_key (
     practice_id  uuid NOT NULL REFERENCES vigie.practice,
     key_id       text NOT NULL,
     secret_hash  bytea NOT NULL,
+    holder       text NOT NULL CHECK (holder IN ('practice', 'script', 'job')),
+    job          text,
+    endpoint_id  uuid,
+    mail         jsonb,
     created_at   timestamptz NOT NULL,
+    expires_at   timestamptz,
     revoked_at   timestamptz,
     PRIMARY KEY (practice_id, key_id),
-    UNIQUE (key_id)
+    UNIQUE (key_id),
+    CHECK ((holder = 'job') = (job IS NOT NULL)),
+    CHECK (holder = 'job' OR (endpoint_id IS NULL AND mail IS NULL))
 );
 CALL vigie.guard('vigie.practice_key');
 GRANT SELECT ON vigie.practice_key TO vigie_intake;
+
+-- Written now and then by collectors, in a table of its own: intake changes no row that anybody else locks.
+CREATE TABLE vigie.key_used (
+    practice_id uuid NOT NULL,
+    key_id      text NOT NULL,
+    used_at     timestamptz NOT NULL,
+    PRIMARY KEY (practice_id, key_id)
+);
+CALL vigie.guard('vigie.key_used');
+GRANT SELECT, INSERT, UPDATE ON vigie.key_used TO vigie_intake;
+
+-- The name in a ping's URL, and the jobs that it may mean; a scheduled job has one, `create=1` makes one.
+CREATE TABLE vigie.job_slug (
+    practice_id uuid NOT NULL REFERENCES vigie.practice,
+    slug        text NOT NULL,
+    subject     text NOT NULL,
+    endpoint_id uuid,
+    job         text NOT NULL,
+    PRIMARY KEY (practice_id, slug, subject)
+);
+CALL vigie.guard('vigie.job_slug');
+GRANT SELECT, INSERT ON vigie.job_slug TO vigie_intake;
+
+-- Collectors remember keys and slugs; they listen here for what they must forget: a key's id, or a practice's.
+CREATE FUNCTION vigie.tell_collectors() RETURNS trigger
+LANGUAGE plpgsql SET search_path = vigie, pg_temp
+AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'practice_key' THEN
+        PERFORM pg_notify('vigie_keys', 'key:' || NEW.key_id);
+    ELSE
+        PERFORM pg_notify('vigie_keys', 'practice:' || coalesce(NEW.practice_id, OLD.practice_id));
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER tell_collectors AFTER INSERT OR UPDATE ON vigie.practice_key
+    FOR EACH ROW EXECUTE FUNCTION vigie.tell_collectors();
+CREATE TRIGGER tell_collectors AFTER INSERT OR UPDATE OR DELETE ON vigie.job_slug
+    FOR EACH ROW EXECUTE FUNCTION vigie.tell_collectors();
+CREATE TRIGGER tell_collectors AFTER UPDATE ON vigie.practice
+    FOR EACH ROW EXECUTE FUNCTION vigie.tell_collectors();
 
 CREATE TABLE vigie.status_link (
     practice_id uuid NOT NULL REFERENCES vigie.practice,

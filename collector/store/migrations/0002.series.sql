@@ -2,16 +2,59 @@
 -- would take a share lock on the practice, and whoever locks a practice would hold up a whole batch.
 
 -- A resend arrives at another time, and a hypertable's unique key must hold its time column: so
--- deduplication stands in an ordinary table.
+-- deduplication stands in an ordinary table. It is partitioned by id, which begins with its time (UUIDv7), so that
+-- what is past resending goes by the week; `accepted_other` takes the ids of clocks that are far off.
 CREATE TABLE vigie.accepted (
     practice_id uuid NOT NULL,
     id          uuid NOT NULL,
     received_at timestamptz NOT NULL,
     PRIMARY KEY (practice_id, id)
-);
-CREATE INDEX accepted_received ON vigie.accepted USING brin (received_at);
+) PARTITION BY RANGE (id);
+CREATE TABLE vigie.accepted_other PARTITION OF vigie.accepted DEFAULT;
 CALL vigie.guard('vigie.accepted');
 GRANT SELECT, INSERT ON vigie.accepted TO vigie_intake;
+
+-- The smallest UUIDv7 of an instant.
+CREATE FUNCTION vigie.first_id(at timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT rpad(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0'), 32, '0')::uuid
+$$;
+
+-- Makes the weeks that ids kept since `oldest` and those of the next three can fall into, and drops those before.
+-- Each step locks for an instant, and gives up rather than hold up a commit behind it.
+CREATE FUNCTION vigie.keep_accepted(at timestamptz, oldest timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vigie, pg_temp SET lock_timeout = '500ms'
+AS $$
+DECLARE
+    week timestamp;
+    part text;
+    first_of timestamp := date_trunc('week', oldest AT TIME ZONE 'UTC');
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('vigie:keep_accepted', 0));
+    FOR week IN SELECT generate_series(first_of, (at AT TIME ZONE 'UTC') + interval '3 weeks', interval '1 week') LOOP
+        part := 'accepted_' || to_char(week, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass('vigie.' || part) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %I (LIKE accepted INCLUDING ALL)', part);
+        EXECUTE format(
+            'WITH early AS (DELETE FROM accepted_other WHERE id >= %L AND id < %L RETURNING *)
+             INSERT INTO %I SELECT * FROM early',
+            first_id(week AT TIME ZONE 'UTC'), first_id((week + interval '1 week') AT TIME ZONE 'UTC'), part);
+        EXECUTE format('ALTER TABLE accepted ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part,
+            first_id(week AT TIME ZONE 'UTC'), first_id((week + interval '1 week') AT TIME ZONE 'UTC'));
+    END LOOP;
+    FOR part IN
+        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = 'accepted'::regclass AND relname ~ '^accepted_[0-9]{8}$'
+            AND relname < 'accepted_' || to_char(first_of, 'YYYYMMDD')
+    LOOP
+        EXECUTE format('DROP TABLE %I', part);
+    END LOOP;
+    DELETE FROM accepted_other WHERE received_at < oldest;
+END
+$$;
+REVOKE ALL ON FUNCTION vigie.keep_accepted(timestamptz, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION vigie.keep_accepted(timestamptz, timestamptz) TO vigie_worker;
 
 -- One narrow row for each heartbeat. `sent_at` is the endpoint's clock as it was, with its offset;
 -- `skew_s` is how far that clock lagged ours, zero within what is tolerated.
@@ -32,13 +75,15 @@ CREATE INDEX heartbeat_received ON vigie.heartbeat USING brin (received_at);
 GRANT SELECT, INSERT ON vigie.heartbeat TO vigie_intake;
 GRANT SELECT ON vigie.heartbeat TO vigie_worker;
 
--- A section when it changed. `kind` is the field of the heartbeat, or 'endpoint' for its identity.
+-- A section when it changed. `kind` is the field of the heartbeat, or 'endpoint' for its identity. A run that was
+-- told of otherwise has the body of `backups`, the kind 'ping' or 'mail', and no heartbeat; `endpoint_id` is then
+-- that of its job, null for one of the whole practice. 'log' is what a ping said, of a practice that opted in.
 CREATE TABLE vigie.section (
     practice_id  uuid NOT NULL,
     received_at  timestamptz NOT NULL,
     heartbeat_id uuid NOT NULL,
     kind         text NOT NULL,
-    endpoint_id  uuid NOT NULL,
+    endpoint_id  uuid,
     sent_at      timestamptz NOT NULL,
     skew_s       bigint NOT NULL,
     body         jsonb NOT NULL,
@@ -72,6 +117,27 @@ CREATE TABLE vigie.listening (
 CREATE INDEX listening_up_to ON vigie.listening (up_to);
 GRANT SELECT, INSERT, UPDATE ON vigie.listening TO vigie_intake;
 GRANT SELECT ON vigie.listening TO vigie_worker, vigie_reader;
+
+-- How many heartbeats each collector stored, by slots of a few seconds: against what the fleet owes.
+CREATE TABLE vigie.arrived (
+    collector  text NOT NULL,
+    slot       timestamptz NOT NULL,
+    heartbeats bigint NOT NULL,
+    PRIMARY KEY (slot, collector)
+);
+GRANT SELECT, INSERT, UPDATE ON vigie.arrived TO vigie_intake;
+GRANT SELECT, DELETE ON vigie.arrived TO vigie_worker;
+
+-- Spans in which far fewer arrived than the fleet owed, though collectors could commit: the way to them was broken.
+CREATE TABLE vigie.shortfall (
+    began_at timestamptz PRIMARY KEY,
+    ended_at timestamptz,
+    owed     double precision NOT NULL,
+    arrived  double precision NOT NULL
+);
+CREATE UNIQUE INDEX shortfall_lasting ON vigie.shortfall ((true)) WHERE ended_at IS NULL;
+GRANT SELECT, INSERT, UPDATE ON vigie.shortfall TO vigie_worker;
+GRANT SELECT ON vigie.shortfall TO vigie_reader;
 
 -- When an endpoint was heard: kept when its raw heartbeats are gone. Open while `up_to` is null.
 CREATE TABLE vigie.liveness_span (

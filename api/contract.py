@@ -67,7 +67,8 @@ class EndpointAnswer(Answer):
     reason: str | None = Field(description=_REASON)
     first_seen_at: datetime
     last_seen_at: datetime = Field(description="its last heartbeat, by our clock")
-    skew_s: int = Field(description="seconds by which its clock differs from ours")
+    skew_s: int = Field(description="seconds by which its clock lags ours; negative if it is ahead, 0 within 5 minutes")
+    lost_heartbeats: int = Field(description="heartbeats of its last day that never came, by the gaps in `seq`")
     missing_patches: int | None = Field(description="null if it never looked")
     patches_scanned_at: datetime | None
     protection: str | None = Field(description="best mode of its protection products; null if it never looked")

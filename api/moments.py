@@ -57,6 +57,11 @@ class Moments:
         """How much time has gone by since, without saying "ago"."""
         return self._time(instant, "age", self._distance(instant, towards=False))
 
+    def length(self, seconds: int) -> str:
+        """How long that is, by its one unit that still says something."""
+        length = timedelta(seconds=abs(seconds))
+        return format_timedelta(length, granularity=_unit(length), threshold=math.inf, locale=Locale(self.language))
+
     def clock(self) -> Markup:
         """When the page was made, to the second."""
         words = format_datetime(self.now, "HH:mm:ss", self._zone, Locale(self.language))

@@ -13,15 +13,17 @@ from api.cursor import from_cursor, to_cursor
 from api.desk import AtDesk, Desk
 from api.language import NOC_LANGUAGE
 from api.moments import Moments
-from api.pulse import Lapse, lapse
+from api.pulse import Lapse, Outage, lapse, outage
 from api.session import OwnForm, SignedIn
 from collector.model.finding import State
 from collector.store.acknowledgement import acknowledge
 from collector.store.connect import COMMAND_TIMEOUT_S
 from collector.store.noc import (
     LastingIncident,
+    Oddity,
     count_by_state,
     lasting_by_practice,
+    oddities_by_practice,
     pulse,
     uncovered_by_practice,
 )
@@ -31,17 +33,19 @@ routes = APIRouter(include_in_schema=False)
 
 PRACTICES_SHOWN = 50
 INCIDENTS_SHOWN = 5
+ODDITIES_SHOWN = 3
 _NEEDS_US = frozenset({State.CRITICAL, State.WARNING, State.UNKNOWN})
 
 
 @dataclass(frozen=True)
 class Need:
-    """A practice on the page, what is open there, and which machines of it no backup job covers."""
+    """A practice on the page, what is open there, which machines no backup job covers, and which are odd otherwise."""
 
     practice: PracticeRow
     status_page: str | None
     incidents: list[LastingIncident]
     uncovered: list[str]
+    oddities: list[Oddity]
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Overview:
     needs: list[Need]
     following: str | None
     lapsed: Lapse | None
+    outage: Outage | None
 
     @property
     def worst(self) -> State:
@@ -114,13 +119,19 @@ async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None)
         practice_ids = [row.practice_id for row in shown]
         lasting = await lasting_by_practice(conn, practice_ids, INCIDENTS_SHOWN)
         uncovered = await uncovered_by_practice(conn, practice_ids)
+        oddities = await oddities_by_practice(conn, practice_ids, ODDITIES_SHOWN)
         counts = await count_by_state(conn)
         beat = await pulse(conn, now)
     return Overview(
         counts=dict(counts),
         needs=[
-            Need(row, desk.status_page(row.link), lasting[row.practice_id], uncovered[row.practice_id]) for row in shown
-        ],
+            Need(
+                row, desk.status_page(row.link), lasting[row.practice_id], uncovered[row.practice_id],
+                oddities[row.practice_id],
+            )
+            for row in shown
+        ],  # fmt: skip
         following=to_cursor(shown[-1].key) if len(rows) > PRACTICES_SHOWN else None,
         lapsed=lapse(beat, now),
+        outage=outage(beat, now),
     )

@@ -9,7 +9,7 @@ from api.desk import AtDesk
 from collector.model.credential import Credential, Holder
 from collector.problems import problem
 from collector.store.connect import COMMAND_TIMEOUT_S, Pool
-from collector.store.credentials import Operator, valid_operator
+from collector.store.operators import Operator, valid_operator
 
 _BEARER = HTTPBearer(
     scheme_name="operatorToken", description="an operator's token, vgo_... (vigie operator add)", auto_error=False

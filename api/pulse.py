@@ -1,5 +1,6 @@
 """Whether what the store says can still be trusted: a monitor that stopped must not look green."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ class Lapse(StrEnum):
     """Why a page cannot vouch for what it shows."""
 
     COLLECTORS_AWAY = "collectors_away"
+    ARRIVALS_SHORT = "arrivals_short"
     JUDGING_BEHIND = "judging_behind"
 
 
@@ -21,6 +23,27 @@ def lapse(pulse: Pulse, now: datetime) -> Lapse | None:
     """What is wrong with ourselves, the cause before its effects."""
     if pulse.heard_at is None or now - pulse.heard_at > TOLERATED:
         return Lapse.COLLECTORS_AWAY
+    if pulse.shortfall is not None:
+        return Lapse.ARRIVALS_SHORT
     if pulse.behind_since is not None and now - pulse.behind_since > JUDGING_TOLERATED:
         return Lapse.JUDGING_BEHIND
     return None
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Our own, while it lasts: how many heartbeats a minute arrive of those expected, where that is known."""
+
+    since: datetime
+    arrive: int | None = None
+    expected: int | None = None
+
+
+def outage(pulse: Pulse, now: datetime) -> Outage | None:
+    """None while collectors listen and the way to them stands, and where none ever did."""
+    away_since = pulse.heard_at if lapse(pulse, now) is Lapse.COLLECTORS_AWAY else None
+    short = pulse.shortfall
+    if short is None:
+        return Outage(away_since) if away_since else None
+    since = min(short.began_at, away_since) if away_since else short.began_at
+    return Outage(since, round(short.arrived * 60), round(short.owed * 60))

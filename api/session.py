@@ -17,7 +17,7 @@ from api.pages import SignInNeededError
 from collector.problems import problem
 from collector.store.audit import record_deed
 from collector.store.connect import COMMAND_TIMEOUT_S, FLEET, Connection, set_scope
-from collector.store.credentials import Operator, close_session, open_session, session_operator
+from collector.store.operators import Operator, close_session, open_session, session_operator
 
 COOKIE = "vigie_session"
 _SAME_SITE = {"same-origin", "none"}

@@ -4,23 +4,28 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+from pydantic import TypeAdapter, ValidationError
 
 from collector.model.credential import Credential, Holder
+from collector.model.heartbeat import JobName
+from collector.model.mail import MailRules
 from collector.model.policy import JobPolicy, Policy
 from collector.model.subject import Subject, endpoint_subject, job_subject
 from collector.store.configuration import load_policy, put_policy
 from collector.store.connect import Connection, lock_practice
-from collector.store.credentials import (
+from collector.store.kept_logs import KeptLog, kept_logs, opt_in, opt_out
+from collector.store.mail import add_mail_key
+from collector.store.operators import add_operator, replace_operator_token, revoke_operator
+from collector.store.practice_keys import (
     KeyListing,
-    add_operator,
     add_practice_key,
+    expire_practice_key,
+    keys_in_force,
     list_practice_keys,
-    replace_operator_token,
-    revoke_operator,
     revoke_practice_key,
 )
 from collector.store.practices import (
@@ -35,6 +40,10 @@ from collector.store.practices import (
 from collector.store.wakes import begin_watch
 
 LONGEST_NAME = 200
+_job_name: TypeAdapter[str] = TypeAdapter(JobName)
+MOST_WHILE_ROTATING = 2
+DEFAULT_OVERLAP = timedelta(days=7)
+LONGEST_OVERLAP = timedelta(days=365)
 
 
 class NotDoneError(Exception):
@@ -131,10 +140,67 @@ async def retire_whole_practice(conn: Connection, practice: Practice, because: s
         )
 
 
-async def add_key(conn: Connection, practice: Practice, deed: Deed) -> Credential:
-    key = Credential.mint(Holder.PRACTICE)
+async def add_key(conn: Connection, practice: Practice, holder: Holder, deed: Deed) -> Credential:
+    """Another key for the practice's agents or its scripts; those they have stay in force."""
+    key = Credential.mint(holder)
     async with conn.transaction():
         await add_practice_key(conn, practice.practice_id, key, at=deed.at, actor=deed.actor)
+    return key
+
+
+async def rotate_key(
+    conn: Connection, practice: Practice, holder: Holder, overlap: timedelta, deed: Deed
+) -> Credential:
+    """A new key; the one before it stays in force for the overlap, so that it can be replaced everywhere."""
+    if overlap > LONGEST_OVERLAP:
+        raise NotDoneError(f"an overlap is at most {LONGEST_OVERLAP.days}d; 'vigie key add' gives a key beside the old")
+    async with conn.transaction():
+        await lock_practice(conn, practice.practice_id)
+        old = await keys_in_force(conn, practice.practice_id, holder, deed.at)
+        if len(old) >= MOST_WHILE_ROTATING:
+            raise NotDoneError(
+                f"{practice.name} has {len(old)} such keys in force, {', '.join(old)}; "
+                "end those that nothing uses any more with 'vigie key revoke', or wait until one has expired"
+            )
+        for key_id in old:
+            await expire_practice_key(
+                conn, practice.practice_id, key_id, deed.at + overlap, at=deed.at, actor=deed.actor
+            )
+        return await add_key(conn, practice, holder, deed)
+
+
+async def add_ping(conn: Connection, practice: Practice, endpoint_id: UUID | None, job: str, deed: Deed) -> Credential:
+    """A key of one job, good for its pings."""
+    _check_job(job)
+    key = Credential.mint(Holder.JOB)
+    async with conn.transaction():
+        await add_practice_key(
+            conn, practice.practice_id, key, job=job, endpoint_id=endpoint_id, at=deed.at, actor=deed.actor
+        )
+    return key
+
+
+async def set_keep_logs(conn: Connection, practice: Practice, deed: Deed, *, keep: bool) -> None:
+    """Whether what its pings say is kept: it names files. Without, what was kept is erased."""
+    change = opt_in if keep else opt_out
+    await change(conn, practice, at=deed.at, actor=deed.actor)
+
+
+async def logs_of(conn: Connection, practice: Practice, job: str, most: int) -> list[KeptLog]:
+    """The newest first."""
+    return await kept_logs(conn, practice.practice_id, job, most)
+
+
+async def add_mail_address(
+    conn: Connection, practice: Practice, endpoint_id: UUID | None, job: str, rules: MailRules, deed: Deed
+) -> Credential:
+    """A key of one job, good for mail from the senders of the rules, and for pings."""
+    _check_job(job)
+    key = Credential.mint(Holder.JOB)
+    async with conn.transaction():
+        await add_mail_key(
+            conn, practice.practice_id, key, rules, job=job, endpoint_id=endpoint_id, at=deed.at, actor=deed.actor
+        )
     return key
 
 
@@ -233,6 +299,13 @@ def _check_name(name: str) -> None:
     """A name stands in the audit log, on pages and in tickets."""
     if name != name.strip() or not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
         raise NotDoneError(f"{name!r} is no name: 1 to {LONGEST_NAME} printable characters, no space around them")
+
+
+def _check_job(job: str) -> None:
+    try:
+        _job_name.validate_python(job)
+    except ValidationError:
+        raise NotDoneError(f"{job!r} is no name of a job: 1 to 100 characters on one line") from None
 
 
 def _check_reason(because: str) -> None:

@@ -5,6 +5,8 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -32,12 +34,18 @@ class Settings(BaseSettings):
         None, repr=False, description="Redis for ticks; without it workers sweep by themselves"
     )
     host: str = Field("127.0.0.1", description="address that a process listens on")
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="proxies whose X-Forwarded-For is believed: addresses or networks, comma-separated"
+    )
     collector_port: Port = Field(8710, description="port of the collector")
     api_port: Port = Field(8720, description="port of the api")
     worker_port: Port = Field(8730, description="port of the worker's health and metrics")
     public_url: AnyHttpUrl = Field(
         AnyHttpUrl("http://127.0.0.1:8720"),
         description="where people reach the api; with https cookies are secure",
+    )
+    collector_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8710"), description="where practices reach the collector: printed URLs begin so"
     )
     ticket_webhook_url: AnyHttpUrl | None = Field(
         None, repr=False, description="receiver of tickets; without it none are sent"
@@ -48,6 +56,22 @@ class Settings(BaseSettings):
     )
     database_pool: int = Field(8, ge=1, le=200, description="connections of each process")
     intake_queue: int = Field(5_000, ge=1, description="heartbeats that wait for a commit before 503 is answered")
+    practice_rate: float = Field(50, gt=0, description="heartbeats a second that one practice may send for long")
+    practice_burst: float = Field(
+        10_000, gt=0, description="heartbeats that it may send at once: what its machines held back over an outage"
+    )
+    smtp_port: Port | None = Field(None, description="port that mail is taken on; without it none is")
+    smtp_domain: str = Field(
+        "localhost",
+        max_length=190,
+        pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$",
+        description="domain of jobs' addresses",
+    )
+    smtp_certificate: Path | None = Field(None, description="certificate chain (PEM); with it STARTTLS is offered")
+    smtp_key: Path | None = Field(None, description="its private key (PEM, not encrypted)")
+    ping_body_limit: int = Field(
+        100_000, ge=1, le=1_000_000, description="bytes of a ping that are read for figures; what is longer is cut off"
+    )
     session_lifetime: timedelta = Field(
         timedelta(hours=12), gt=timedelta(0), description="how long a sign-in lasts (ISO 8601)"
     )
@@ -77,6 +101,16 @@ class Settings(BaseSettings):
             raise ValueError("must be like postgresql://user:password@host:5432/database")
         return url
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, written: str) -> str:
+        for proxy in written.split(","):
+            try:
+                ip_network(proxy.strip())
+            except ValueError:
+                raise ValueError("must be addresses or networks, like 127.0.0.1,10.0.0.0/8") from None
+        return written
+
     @field_validator("ticket_timeout", "session_lifetime", mode="before")
     @classmethod
     def _is_iso_8601(cls, written: object) -> object:
@@ -97,6 +131,12 @@ class Settings(BaseSettings):
             if prefix != "whsec" or not _is_base64(encoded):
                 raise ValueError("must be whsec_ and base64, as Standard Webhooks says")
         return secret
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.smtp_certificate is None) != (self.smtp_key is None):
+            raise ValueError("VIGIE_SMTP_CERTIFICATE and VIGIE_SMTP_KEY go together")
+        return self
 
     @model_validator(mode="after")
     def _webhook_is_signed(self) -> Self:

@@ -6,11 +6,14 @@ from uuid import UUID
 
 from collector.escalation.tickets import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge, learn
+from collector.model.arrivals import Arrivals
 from collector.model.policy import Policy
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Snapshot
 from collector.rules.liveness import missing_at
+from collector.rules.shortfall import WIDEST, is_short, window
 from collector.rules.standing import standing
+from collector.store.arrivals import arrived_since, end_shortfall, owed_by_fleet, put_shortfall
 from collector.store.configuration import load_policy
 from collector.store.connect import Connection, Pool, try_lock_practice
 from collector.store.incidents import (
@@ -23,6 +26,7 @@ from collector.store.incidents import (
 )
 from collector.store.listening import gaps_since
 from collector.store.liveness import keep_spans
+from collector.store.losses import count_losses, renew_losses
 from collector.store.outbox import TICKETS, post
 from collector.store.projections import project
 from collector.store.reports import last_sightings, load_reports
@@ -37,6 +41,23 @@ GAPS_REMEMBERED = timedelta(days=35)
 async def our_gaps(pool: Pool, now: datetime) -> tuple[Gap, ...]:
     async with pool.acquire() as conn:
         return await gaps_since(conn, now - GAPS_REMEMBERED, now)
+
+
+async def weigh_arrivals(conn: Connection, now: datetime) -> Arrivals:
+    """What arrived of late against what is owed by the endpoints that were up all the while."""
+    owed = await owed_by_fleet(conn, now - WIDEST)
+    width = window(owed)
+    return Arrivals(owed=owed, window=width, arrived=await arrived_since(conn, now - width))
+
+
+async def watch_arrivals(pool: Pool, now: datetime) -> None:
+    """Open or close a shortfall, before anybody is judged silent by it; any number of workers may do so at once."""
+    async with pool.acquire() as conn:
+        arrivals = await weigh_arrivals(conn, now)
+        if is_short(arrivals):
+            await put_shortfall(conn, arrivals, now)
+        else:
+            await end_shortfall(conn, now)
 
 
 async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], now: datetime) -> Verdict | None:
@@ -58,7 +79,8 @@ async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], n
         reports = await _reports(conn, practice_id, wakes)
         before = await load_snapshot(conn, practice_id)
         record = await _record(conn, learn(before, reports), policy, now)
-        sightings = await last_sightings(conn, practice_id, list(record.snapshot.endpoints), now)
+        losses = await renew_losses(conn, practice_id, _reporting(reports), now)
+        sightings = await last_sightings(conn, practice_id, list(record.snapshot.endpoints), now, losses)
         verdict = judge(record, sightings, gaps, now)
         await _keep(conn, record, reports, verdict, now)
         await post(conn, TICKETS, verdict.messages, now)
@@ -68,6 +90,10 @@ async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], n
 async def _reports(conn: Connection, practice_id: UUID, wakes: Sequence[Wake]) -> tuple[Report, ...]:
     wanted = [(wake.received_at, wake.heartbeat_id) for wake in wakes if wake.heartbeat_id]
     return await load_reports(conn, practice_id, wanted) if wanted else ()
+
+
+def _reporting(reports: Sequence[Report]) -> set[UUID]:
+    return {one.endpoint_id for one in reports if one.endpoint_id is not None}
 
 
 async def _record(conn: Connection, snapshot: Snapshot, policy: Policy, now: datetime) -> Record:
@@ -109,5 +135,6 @@ async def snapshot_at(conn: Connection, practice_id: UUID, at: datetime) -> Snap
     """What was known of a practice at a past instant, as the rules saw it then."""
     start, reports = await history_until(conn, practice_id, at)
     snapshot = learn(start, reports)
-    sightings = await last_sightings(conn, practice_id, list(snapshot.endpoints), at)
+    losses = await count_losses(conn, practice_id, snapshot.endpoints.keys(), at)
+    sightings = await last_sightings(conn, practice_id, list(snapshot.endpoints), at, losses)
     return snapshot.observed(sightings, await gaps_since(conn, at - GAPS_REMEMBERED, at))

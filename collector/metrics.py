@@ -13,6 +13,8 @@ class IntakeMetrics:
         self.refused = Counter(
             "vigie_intake_refused_requests", "Requests refused, by status", ["status"], registry=registry
         )
+        self.pings = Counter("vigie_intake_pings", "Pings answered well", registry=registry)
+        self.mails = Counter("vigie_intake_mails", "Mails by outcome", ["outcome"], registry=registry)
         self.commit_seconds = Histogram(
             "vigie_intake_commit_seconds", "Time of one group commit", buckets=_FAST, registry=registry
         )
@@ -43,6 +45,13 @@ class WorkerMetrics:
             "vigie_worker_deliveries", "Deliveries by channel and outcome", ["channel", "outcome"], registry=registry
         )
         self.unsent = Gauge("vigie_outbox_unsent_messages", "Messages not yet delivered, at scrape", registry=registry)
+        self.arrivals_expected = Gauge(
+            "vigie_arrivals_expected_per_second", "Heartbeats that the fleet owes, at scrape", registry=registry
+        )
+        self.arrivals = Gauge("vigie_arrivals_per_second", "Heartbeats that arrive, at scrape", registry=registry)
+        self.shortfall = Gauge(
+            "vigie_shortfall_open", "1 while far fewer arrive than are owed, at scrape", registry=registry
+        )
         self.sweeps = Counter("vigie_worker_sweeps", "Sweeps by what started them", ["by"], registry=registry)
 
 

@@ -83,15 +83,20 @@ def answer(found: Problem, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse(found.model_dump(), found.status, headers, media_type=MEDIA_TYPE)
 
 
+def refusal(error: Exception) -> Response:
+    """The answer to what a request or the store runs into."""
+    found = error if isinstance(error, ProblemError) else store_away()
+    return answer(found.problem, found.headers)
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Make every error of an application a problem, a store that is away a 503 and never a 500."""
 
-    async def on_problem(_: Request, error: Exception) -> Response:
-        assert isinstance(error, ProblemError)  # noqa: S101 - narrows what Starlette types as Exception
-        return answer(error.problem, error.headers)
+    async def on_refusal(_: Request, error: Exception) -> Response:
+        return refusal(error)
 
     async def on_http(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
+        assert isinstance(error, HTTPException)  # noqa: S101 - narrows what Starlette types as Exception
         name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
         found = Problem(type=f"urn:vigie:{name}", title=error.detail, status=error.status_code, detail=error.detail)
         return answer(found, dict(error.headers or {}))
@@ -104,18 +109,13 @@ def install_problem_handlers(app: FastAPI) -> None:
         found = Problem(type="urn:vigie:contract", title="The request breaks the contract", status=422, detail=detail)
         return answer(found.model_copy(update={"errors": listed}))
 
-    async def on_away(_: Request, __: Exception) -> Response:
-        away = store_away()
-        return answer(away.problem, away.headers)
-
     async def on_fault(request: Request, _: Exception) -> Response:
         _log.exception("a request failed", route=getattr(request.scope.get("route"), "path", "unknown"))
         detail = "This is our fault, and logged."
         return answer(Problem(type="urn:vigie:fault", title="Unexpected fault", status=500, detail=detail))
 
-    app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(Exception, on_fault)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_request)
-    for error in (*AWAY, StoreAwayError):
-        app.add_exception_handler(error, on_away)
+    for error in (ProblemError, *AWAY, StoreAwayError):
+        app.add_exception_handler(error, on_refusal)

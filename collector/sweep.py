@@ -1,17 +1,19 @@
 """What a worker does at each tick: judge whom it must, deliver what waits. The truth is in PostgreSQL alone."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 from collector.delivery.channel import Channel
 from collector.delivery.drain import drain
-from collector.evaluate import judge_practice, our_gaps
+from collector.evaluate import judge_practice, our_gaps, watch_arrivals
 from collector.judge import Verdict
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.model.snapshot import Gap
+from collector.store.arrivals import drop_arrived
 from collector.store.connect import GONE, Pool
 from collector.store.outbox import has_waiting
 from collector.store.snapshots import take_checkpoints
@@ -21,6 +23,8 @@ from collector.store.wakes import claim_wanted
 CLAIMED_AT_ONCE = 500
 CHUNK = 25
 EVALUATED_AT_ONCE = 4
+# Seconds; with the window and a slot it leaves a minute's silence unjudged until a shortfall is seen.
+ARRIVALS_EVERY_S = 3.0
 
 _log = logger("worker")
 
@@ -33,12 +37,27 @@ class Engine:
         self.channels = channels
         self.metrics = metrics
         self._delivering: set[str] = set()
+        self._arrivals_seen: float | None = None
 
     async def claim(self) -> list[list[UUID]]:
         """Claim the practices that want judging, in chunks that can be spread over workers."""
+        await self._watch_arrivals()
         async with self.pool.acquire() as conn:
             wanted = await claim_wanted(conn, datetime.now(UTC), CLAIMED_AT_ONCE)
         return [list(wanted[start : start + CHUNK]) for start in range(0, len(wanted), CHUNK)]
+
+    async def _watch_arrivals(self) -> None:
+        """Before anybody is judged: a broken way to us must be known before it looks like silence."""
+        if self._arrivals_seen is not None and time.monotonic() - self._arrivals_seen < ARRIVALS_EVERY_S:
+            return
+        self._arrivals_seen = time.monotonic()
+        try:
+            await watch_arrivals(self.pool, datetime.now(UTC))
+        except GONE:
+            raise
+        except Exception:  # noqa: BLE001 - alarms must not hang on it
+            _log.exception("arrivals could not be weighed")
+            self.metrics.failed.labels(step="arrivals").inc()
 
     async def judge(self, practice_ids: Sequence[UUID]) -> int:
         """Judge some practices; how many messages that put into the outbox."""
@@ -105,4 +124,5 @@ class Engine:
         now = datetime.now(UTC)
         async with self.pool.acquire() as conn:
             await take_checkpoints(conn, now)
+            await drop_arrived(conn, now)
             await drop_expired(conn, now)

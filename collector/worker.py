@@ -5,7 +5,8 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -18,10 +19,12 @@ from redis.exceptions import RedisError
 from collector.config import Settings
 from collector.delivery.channel import Channel
 from collector.delivery.ticket_webhook import TicketWebhook
+from collector.evaluate import weigh_arrivals
 from collector.health import health_routes, vital
 from collector.logs import logger
 from collector.metrics import WorkerMetrics, new_registry
 from collector.problems import install_problem_handlers
+from collector.store.arrivals import lasting_shortfall
 from collector.store.connect import AWAY, Pool, Role, open_pool
 from collector.store.outbox import count_unsent
 from collector.sweep import Engine
@@ -188,17 +191,24 @@ def create_app(settings: Settings) -> FastAPI:
         async with _work(settings, metrics) as pool:
             yield {"pool": pool}
 
-    async def count_waiting(pool: Pool) -> None:
-        try:
-            async with pool.acquire() as conn:
-                metrics.unsent.set(await count_unsent(conn))
-        except AWAY:
-            metrics.unsent.set(float("nan"))
-
     app = FastAPI(title="Vigie worker", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     install_problem_handlers(app)
-    app.include_router(health_routes(registry, count_waiting))
+    app.include_router(health_routes(registry, partial(_measure, metrics)))
     return app
+
+
+async def _measure(metrics: WorkerMetrics, pool: Pool) -> None:
+    """What the store says at scrape, so that no gauge can go stale."""
+    try:
+        async with pool.acquire() as conn:
+            metrics.unsent.set(await count_unsent(conn))
+            arrivals = await weigh_arrivals(conn, datetime.now(UTC))
+            metrics.arrivals_expected.set(arrivals.owed.per_second)
+            metrics.arrivals.set(arrivals.per_second)
+            metrics.shortfall.set(await lasting_shortfall(conn) is not None)
+    except AWAY:
+        for gauge in (metrics.unsent, metrics.arrivals_expected, metrics.arrivals, metrics.shortfall):
+            gauge.set(float("nan"))
 
 
 @asynccontextmanager

@@ -125,7 +125,7 @@ HEARTBEATS_A_MINUTE = """
 ENDPOINTS_BY_LAST_SEEN = """
     WITH silent AS (
         SELECT e.practice_id, e.endpoint_id, e.name, e.role, e.state, e.reason, e.agent, e.last_seen_at,
-            p.name AS practice
+            e.lost_heartbeats, p.name AS practice
         FROM vigie.endpoint_now AS e
         JOIN vigie.practice AS p USING (practice_id)
         WHERE e.state <> 'retired' AND p.retired_at IS NULL AND e.practice_id IN ($practice)
@@ -136,6 +136,7 @@ ENDPOINTS_BY_LAST_SEEN = """
         s.reason AS "Reason",
         extract(epoch FROM now() - greatest(s.last_seen_at, h.received_at))::bigint AS "Silent for",
         greatest(s.last_seen_at, h.received_at) AS "Last seen",
+        s.lost_heartbeats AS "Lost in a day",
         s.agent AS "Agent"
     FROM silent AS s
     LEFT JOIN LATERAL (
@@ -250,5 +251,10 @@ LISTENING_GAPS = """
         extract(epoch FROM up_from - covered)::bigint AS "Length"
     FROM reached
     WHERE up_from - covered > INTERVAL '3 seconds'
-    ORDER BY covered DESC
+    UNION ALL
+    SELECT began_at, coalesce(ended_at, until), 'The way to us was broken',
+        extract(epoch FROM coalesce(ended_at, until) - began_at)::bigint
+    FROM vigie.shortfall, asked
+    WHERE began_at <= until AND coalesce(ended_at, until) >= since
+    ORDER BY "time" DESC
 """

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -16,7 +16,15 @@ from hypothesis import HealthCheck, settings
 
 from collector.store.connect import Pool
 from collector.store.migrate import apply_migrations, prepare
-from deploy.local import Flavour, Services, UnavailableError, fetch_program, local_services
+from deploy.local import (
+    Flavour,
+    Services,
+    UnavailableError,
+    fetch_borg,
+    fetch_borgmatic,
+    fetch_program,
+    local_services,
+)
 
 # A slow machine is not a wrong program: no timed assertions.
 settings.register_profile("vigie", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -126,10 +134,28 @@ async def _fresh(server: Server) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def restic() -> Path:
     """The machine's own, else Debian's without installing it."""
-    installed = which("restic")
-    if installed:
-        return Path(installed)
+    return _installed_or("restic", lambda: fetch_program("restic", say=_say))
+
+
+@pytest.fixture(scope="session")
+def borg() -> Path:
+    """The machine's own, else Debian's without installing it."""
+    return _installed_or("borg", lambda: fetch_borg(say=_say))
+
+
+@pytest.fixture(scope="session")
+def borgmatic() -> Path:
+    """The locked one: what it sends differs from version to version."""
+    return _had("borgmatic", lambda: fetch_borgmatic(say=_say))
+
+
+def _installed_or(name: str, fetch: Callable[[], Path]) -> Path:
+    installed = which(name)
+    return Path(installed) if installed else _had(name, fetch)
+
+
+def _had(name: str, fetch: Callable[[], Path]) -> Path:
     try:
-        return fetch_program("restic", say=_say)
+        return fetch()
     except UnavailableError as error:
-        pytest.skip(f"no restic here: {error}")
+        pytest.skip(f"no {name} here: {error}")

@@ -8,11 +8,11 @@ from uuid import UUID
 from collector.model.clock import clock_skew
 from collector.model.finding import Finding
 from collector.model.heartbeat import Backup, Endpoint, Heartbeat, Role, RunStatus, Sections
+from collector.model.identity import uuid7
 from collector.model.policy import Every, JobPolicy, Policy, Schedule
 from collector.model.report import Report
 from collector.model.snapshot import EndpointState, JobState, Run, Sighting, Snapshot
 from collector.model.subject import job_subject
-from collector.simulation.heartbeats import uuid7
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 PRACTICE = UUID("0b6e8a52-7f43-4a37-9d3c-0d7d64a1c001")

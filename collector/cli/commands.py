@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,11 @@ import collector.intake.app
 import collector.worker
 from collector.administer import Deed
 from collector.agent import main as agent_main
+from collector.cli.keys import key_app
+from collector.cli.mail import mail_app, open_mailbox
 from collector.cli.operators import operator_app
-from collector.cli.practices import endpoint_app, job_app, key_app, link_app, practice_app
+from collector.cli.pings import ping_app
+from collector.cli.practices import endpoint_app, job_app, link_app, practice_app
 from collector.cli.processes import serve
 from collector.cli.words import act, duration, out, settings
 from collector.model.heartbeat import Heartbeat
@@ -31,6 +35,8 @@ app.add_typer(practice_app, name="practice")
 app.add_typer(job_app, name="job")
 app.add_typer(endpoint_app, name="endpoint")
 app.add_typer(key_app, name="key")
+app.add_typer(ping_app, name="ping")
+app.add_typer(mail_app, name="mail")
 app.add_typer(link_app, name="link")
 app.add_typer(operator_app, name="operator")
 
@@ -41,8 +47,10 @@ def main() -> None:
 
 @app.command("collector")
 def collector_() -> None:
-    """Run the collector: takes heartbeats."""
-    serve("collector", collector.intake.app.create_app, lambda read: read.collector_port)
+    """Run the collector: takes heartbeats and pings, and mail where VIGIE_SMTP_PORT is set."""
+    mailbox = open_mailbox(settings())
+    create = partial(collector.intake.app.create_app, mailbox=mailbox)
+    serve("collector", create, lambda read: read.collector_port)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Commands about practices: their keys, links, jobs and machines."""
+"""Commands about practices: their links, jobs and machines."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -10,11 +10,9 @@ from collector.administer import Deed
 from collector.cli.words import act, duration, out, refuse, settings, shown_once
 from collector.model.policy import DEFAULT_GRACE, Cron, Every, JobPolicy, Schedule
 from collector.store.connect import Connection
-from collector.store.credentials import KeyListing
 from collector.store.practices import list_practices
 
 practice_app = typer.Typer(no_args_is_help=True, help="Practices: enrol, list, retire.")
-key_app = typer.Typer(no_args_is_help=True, help="Keys that practices report with.")
 link_app = typer.Typer(no_args_is_help=True, help="Links of status pages.")
 job_app = typer.Typer(no_args_is_help=True, help="Backup jobs: when each must run.")
 endpoint_app = typer.Typer(no_args_is_help=True, help="Machines of a practice.")
@@ -56,38 +54,6 @@ def practice_retire(practice: PracticeName, because: Because) -> None:
 
     act(do)
     out.print(f"{practice} is retired: {because}", markup=False)
-
-
-@key_app.command("add")
-def key_add(practice: PracticeName) -> None:
-    """Give a practice another key; prints it this once. Those it has stay valid until revoked."""
-
-    async def do(conn: Connection, deed: Deed) -> str:
-        return str(await administer.add_key(conn, await administer.the_practice(conn, practice), deed))
-
-    out.print(act(do))
-    shown_once("key")
-
-
-@key_app.command("list")
-def key_list(practice: PracticeName) -> None:
-    """Name a practice's keys: the id, when it was made, whether it is revoked."""
-
-    async def do(conn: Connection, _: Deed) -> list[KeyListing]:
-        return await administer.keys_of(conn, await administer.the_practice(conn, practice))
-
-    for key in act(do):
-        state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC" if key.revoked_at else "valid"
-        out.print(f"{key.key_id}  made {key.created_at:%Y-%m-%d %H:%M} UTC  {state}")
-
-
-@key_app.command("revoke")
-def key_revoke(
-    key_id: Annotated[str, typer.Argument(help="as 'vigie key list' names it", metavar="KEY_ID")],
-) -> None:
-    """End a practice's key."""
-    act(lambda conn, deed: administer.revoke_key(conn, key_id, deed))
-    out.print(f"key {key_id} is revoked", markup=False)
 
 
 @link_app.command("renew")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from collector.cli.words import refuse, settings
 from collector.config import Settings
@@ -15,13 +16,19 @@ def serve(process: str, create: Callable[[Settings], FastAPI], port: Callable[[S
     """Run one of the processes until it is told to stop."""
     read = settings()
     configure_logs(read.log_format)
-    with _listen(read.host, port(read)) as listening:
+    with listen(read.host, port(read)) as listening:
         logger("process").info("listening", process=process, host=read.host, port=port(read))
-        config = uvicorn.Config(create(read), log_level="warning", access_log=False, server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(serving(create(read), read.trusted_proxies)).run(sockets=[listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def serving(app: ASGIApp, trusted_proxies: str) -> uvicorn.Config:
+    """How uvicorn serves an application; behind a trusted proxy it sees the address of who called that."""
+    return uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, forwarded_allow_ips=trusted_proxies
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)

@@ -11,11 +11,19 @@ from fastapi import FastAPI
 
 from collector.config import Settings
 from collector.health import health_routes, nothing_to_compute, vital
+from collector.intake.admission import Admission
 from collector.intake.changes import Changes
+from collector.intake.front import Front
 from collector.intake.group_commit import GroupCommit
+from collector.intake.hearing import Hearing
 from collector.intake.heartbeats import Door, heartbeat_routes
-from collector.intake.keys import Keyring
+from collector.intake.keys import Keyring, keep_used
 from collector.intake.ledger import keep_ledger
+from collector.intake.mail import MailDoor
+from collector.intake.ping_routes import ping_routes
+from collector.intake.pings import PingDoor
+from collector.intake.slugs import Slugs
+from collector.intake.smtp import Mailbox, taking_mail
 from collector.metrics import IntakeMetrics, new_registry
 from collector.model.heartbeat import Heartbeat
 from collector.problems import Problem, install_problem_handlers
@@ -31,37 +39,48 @@ class _State(TypedDict):
 
     pool: Pool
     door: Door
+    pings: PingDoor
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, mailbox: Mailbox | None = None) -> FastAPI:
     registry = new_registry()
     metrics = IntakeMetrics(registry)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_State]:
-        async with _open(settings, metrics) as state:
+        async with _open(settings, metrics, mailbox) as state:
             yield state
 
     app = FastAPI(title="Vigie collector", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(Front)
     install_problem_handlers(app)
     app.include_router(heartbeat_routes())
+    app.include_router(ping_routes())
     app.include_router(health_routes(registry, nothing_to_compute))
     _complete_openapi(app)
     return app
 
 
 @asynccontextmanager
-async def _open(settings: Settings, metrics: IntakeMetrics) -> AsyncIterator[_State]:
-    """Pool, commit lanes and ledger, for as long as the application runs."""
+async def _open(settings: Settings, metrics: IntakeMetrics, mailbox: Mailbox | None) -> AsyncIterator[_State]:
+    """Pool, commit lanes, ledger and mailbox, for as long as the application runs."""
     pool = open_pool(settings.database_url.get_secret_value(), Role.INTAKE, settings.database_pool)
     key_pool = open_pool(settings.database_url.get_secret_value(), Role.INTAKE, KEY_CONNECTIONS)
+    name = f"{gethostname()}:{uuid4()}"
     commit = GroupCommit(pool, metrics, settings.intake_queue)
+    hearing = Hearing(settings.database_url.get_secret_value())
+    keyring = Keyring(key_pool, hearing)
+    admission = Admission(settings.practice_rate, settings.practice_burst)
+    pings = PingDoor(keyring, admission, Slugs(key_pool, hearing), commit, metrics, settings.ping_body_limit)
     async with pool, key_pool, asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(vital(commit.run(), "commit")),
-            tasks.create_task(vital(keep_ledger(pool, f"{gethostname()}:{uuid4()}"), "ledger")),
+            tasks.create_task(vital(hearing.run(), "hearing")),
+            tasks.create_task(vital(keep_used(pool, keyring), "last uses")),
+            tasks.create_task(vital(keep_ledger(pool, name, lambda: commit.committed), "ledger")),
         ]
-        yield {"pool": pool, "door": Door(Keyring(key_pool), Changes(), commit, metrics)}
+        async with taking_mail(mailbox, MailDoor(keyring, admission, commit, metrics, settings.smtp_domain)):
+            yield {"pool": pool, "door": Door(keyring, admission, Changes(), commit, metrics), "pings": pings}
         for task in running:
             task.cancel()
 

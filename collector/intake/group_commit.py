@@ -16,7 +16,11 @@ from collector.store.intake import Arrival, Identity, append
 # Two lanes: while one waits for the disk, the other gathers and sends.
 LANES = 2
 MOST_IN_COMMIT = 1_000
-# Answered before agents give up; what is committed later is recognised when it is sent again.
+# In flight at once: at a commit rate of thousands a second each of them is served in well under a second.
+MOST_REQUESTS = 256
+MOST_BYTES = 16 * 1024 * 1024
+# A commit that takes longer is given up, and whoever waits is told before agents give up themselves: theirs and the one
+# before it. What was committed all the same is recognised when it is sent again.
 PATIENCE_S = 8.0
 
 Received = Mapping[Identity, datetime]
@@ -24,12 +28,13 @@ _log = logger("intake")
 
 
 class OverloadedError(Exception):
-    """More heartbeats wait for a commit than the queue holds."""
+    """More waits for a commit than may wait."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     arrivals: Sequence[Arrival]
+    size: int
     stored: asyncio.Future[Received]
 
 
@@ -39,6 +44,9 @@ class GroupCommit:
     1. A lane takes whatever waits, at once when idle: batches grow with the load, without a fixed delay.
     2. It appends them all in one statement, and answers each waiter after the commit.
     3. If the statement is refused, each waiter's arrivals are tried alone: one bad row sinks no neighbour.
+
+    `committed` counts heartbeats since the start. Whatever is queued or in a commit counts against the bounds: by
+    requests, so that those let in are served soon, by heartbeats and by bytes, so that memory is bounded.
     """
 
     def __init__(self, pool: Pool, metrics: IntakeMetrics, queue: int) -> None:
@@ -46,23 +54,33 @@ class GroupCommit:
         self._metrics = metrics
         self._queue = queue
         self._waiting: deque[_Waiting] = deque()
-        self._queued = 0
-        self._wanted = asyncio.Condition()
+        self._wanted = asyncio.Event()
+        self._requests = self._heartbeats = self._bytes = 0
+        self.committed = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether to turn requests away unread; `store` may still refuse one that is let in."""
+        return self._requests >= MOST_REQUESTS or self._heartbeats >= self._queue or self._bytes >= MOST_BYTES
 
     async def store(self, arrivals: Sequence[Arrival]) -> Received:
         """When each was first received, once they are committed. Raises OverloadedError or StoreAwayError."""
-        if self._queued + len(arrivals) > self._queue and self._waiting:
+        size = sum(len(section.body) for arrival in arrivals for section in arrival.sections)
+        if self.full or (self._requests and self._beyond(len(arrivals), size)):
             raise OverloadedError
-        waiting = _Waiting(arrivals, asyncio.get_running_loop().create_future())
-        async with self._wanted:
-            self._waiting.append(waiting)
-            self._queued += len(arrivals)
-            self._wanted.notify()
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await waiting.stored
-        except TimeoutError:
-            raise StoreAwayError("the commit takes too long") from None
+        waiting = _Waiting(arrivals, size, asyncio.get_running_loop().create_future())
+        self._count(waiting, 1)
+        self._waiting.append(waiting)
+        self._wanted.set()
+        return await waiting.stored
+
+    def _beyond(self, heartbeats: int, size: int) -> bool:
+        return self._heartbeats + heartbeats > self._queue or self._bytes + size > MOST_BYTES
+
+    def _count(self, waiting: _Waiting, sign: int) -> None:
+        self._requests += sign
+        self._heartbeats += sign * len(waiting.arrivals)
+        self._bytes += sign * waiting.size
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -72,10 +90,13 @@ class GroupCommit:
 
     async def _lane(self) -> None:
         while True:
-            async with self._wanted:
-                await self._wanted.wait_for(lambda: self._waiting)
-                group = self._take()
+            while not self._waiting:
+                self._wanted.clear()
+                await self._wanted.wait()
+            group = self._take()
             await self._commit(group)
+            for waiting in group:
+                self._count(waiting, -1)
 
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -83,7 +104,6 @@ class GroupCommit:
         while self._waiting and (not group or len(self._waiting[0].arrivals) <= room):
             group.append(self._waiting.popleft())
             room -= len(group[-1].arrivals)
-        self._queued -= MOST_IN_COMMIT - room
         return group
 
     async def _commit(self, group: list[_Waiting]) -> None:
@@ -115,8 +135,11 @@ class GroupCommit:
         once = {arrival.identity: arrival for arrival in reversed(arrivals)}  # the first of a twin counts
         self._metrics.commit_heartbeats.observe(len(once))
         with self._metrics.commit_seconds.time():
-            async with self._pool.acquire() as conn:
-                return await append(conn, list(once.values()))
+            async with asyncio.timeout(PATIENCE_S), self._pool.acquire() as conn:
+                received = await append(conn, list(once.values()))
+        fresh = (one for key, one in once.items() if one.beat and received[key] == one.received_at)
+        self.committed += sum(1 for _ in fresh)
+        return received
 
 
 def _fail(group: list[_Waiting], error: Exception) -> None:

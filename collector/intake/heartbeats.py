@@ -1,53 +1,37 @@
 """`POST /v1/heartbeats`: the answer leaves only after the commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from fastapi.responses import Response
+from starlette.types import Receive, Scope
 
-from collector.intake.body import Shape, read_body
+from collector.intake.admission import Admission, TooMuchError, tokens_of
+from collector.intake.answers import Accepted, Named, Results, answer_batch, answer_one
+from collector.intake.body import Bodies, Body, Shape, read_body
 from collector.intake.changes import Changes
 from collector.intake.contract import Broken, read_heartbeats, too_old
 from collector.intake.group_commit import GroupCommit, OverloadedError, Received
-from collector.intake.keys import Keyring
+from collector.intake.keys import Keyring, TooManyGuessesError, UnknownKeyError
 from collector.metrics import IntakeMetrics
 from collector.model.clock import clock_skew
+from collector.model.credential import Holder
 from collector.model.heartbeat import Heartbeat
 from collector.model.value import EARLIEST, LATEST
-from collector.problems import MEDIA_TYPE, Problem, ProblemError, problem
-from collector.store.connect import StoreAwayError, UnstorableError
+from collector.problems import MEDIA_TYPE, ProblemError, problem, refusal
+from collector.store.connect import AWAY, StoreAwayError, UnstorableError
 from collector.store.intake import Arrival
 
-
-class Accepted(BaseModel):
-    """The answer to one heartbeat, the same to a resend; it is committed."""
-
-    id: UUID
-    status: Literal["accepted"] = "accepted"
-    received_at: datetime
+PATH = "/v1/heartbeats"
+_REFUSALS = (ProblemError, OverloadedError, UnstorableError, StoreAwayError, *AWAY)
 
 
-class Rejected(BaseModel):
-    """A heartbeat of a batch that cannot be stored; sending it again cannot help."""
-
-    id: str | None
-    status: Literal["rejected"] = "rejected"
-    problem: Problem
-
-
-class Results(BaseModel):
-    """The answer to a batch, in its order."""
-
-    results: list[Accepted | Rejected]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clocks:
     """Ours when the request came, and the endpoint's when it was sent, where its `Date` header tells."""
 
@@ -57,8 +41,16 @@ class Clocks:
     def skew(self, beat: Heartbeat) -> timedelta:
         return clock_skew(self.received_at, sent_at=beat.sent_at, queued=beat.queued, clock_at=self.clock_at)
 
-    def check(self, beat: Heartbeat) -> Heartbeat | Broken:
-        return too_old(beat, self.received_at, self.skew(beat)) or beat
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is kept of a request while it waits for its commit: a fraction of what it was made of."""
+
+    practice_id: UUID
+    single: bool
+    received_at: datetime
+    items: Sequence[Named]
+    arrivals: Sequence[Arrival]
 
 
 def _date(header: str) -> datetime | None:
@@ -72,89 +64,141 @@ def _date(header: str) -> datetime | None:
 
 
 class Door:
-    """What the route needs: who may report, what is new, and the way to the disk."""
+    """What the route needs: who may report and how much, what is new, and the way to the disk."""
 
-    def __init__(self, keyring: Keyring, changes: Changes, commit: GroupCommit, metrics: IntakeMetrics) -> None:
+    def __init__(
+        self, keyring: Keyring, admission: Admission, changes: Changes, commit: GroupCommit, metrics: IntakeMetrics
+    ) -> None:
         self._keyring = keyring
+        self._admission = admission
+        self._bodies = Bodies()
         self._changes = changes
         self._commit = commit
         self._metrics = metrics
+        self._stored, self._resent, self._rejected = (
+            metrics.heartbeats.labels(outcome=outcome) for outcome in ("stored", "resent", "rejected")
+        )
 
-    async def accept(self, request: Request) -> Response:
-        """Answer, and count what is refused."""
-        status = 503
+    @property
+    def full(self) -> bool:
+        """Whether requests are to be turned away unread."""
+        return self._commit.full
+
+    def turn_away(self) -> Response:
+        return self._counted(_refused(overloaded()))
+
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
+        """Whatever is wrong with a request or with the store is an answer too."""
         try:
-            response = await self._accept(request)
-            status = response.status_code
-            return response
-        except ProblemError as error:
-            status = error.problem.status
-            raise
-        finally:
-            if status >= 400:
-                self._metrics.refused.labels(status=status).inc()
+            return self._counted(await self._accept(scope, receive))
+        except _REFUSALS as error:
+            return self._counted(_refused(error))
 
-    async def _accept(self, request: Request) -> Response:
-        practice_id = await self._keyring.practice_of(request)
-        body = await read_body(request)
-        items = read_heartbeats(body)
-        clocks = Clocks(datetime.now(UTC), _date(request.headers.get("date", "")))
-        checked = [one if isinstance(one, Broken) else clocks.check(one) for one in items]
-        received = await self._store(practice_id, checked, clocks)
-        if body.shape is Shape.SINGLE:
-            return _answer_one(practice_id, checked[0], received)
-        return _answer_batch(practice_id, checked, received)
+    def _counted(self, response: Response) -> Response:
+        if response.status_code >= 400:
+            self._metrics.refused.labels(status=response.status_code).inc()
+        return response
 
-    async def _store(self, practice_id: UUID, items: Sequence[Heartbeat | Broken], clocks: Clocks) -> Received:
-        beats = [one for one in items if isinstance(one, Heartbeat)]
-        self._metrics.heartbeats.labels(outcome="rejected").inc(len(items) - len(beats))
-        if not beats:
+    async def _accept(self, scope: Scope, receive: Receive) -> Response:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        practice_id = await self._practice_of(headers, scope)
+        self._take(practice_id, 0)
+        body = await read_body(headers, receive, self._bodies, practice_id)
+        parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
+        del body  # it would wait for the commit too
+        received = await self._store(parcel)
+
+        def received_at(heartbeat_id: UUID) -> datetime:
+            return received[(practice_id, heartbeat_id)]
+
+        if parcel.single:
+            return answer_one(parcel.items[0], received_at)
+        return answer_batch(parcel.items, received_at)
+
+    async def _practice_of(self, headers: Mapping[str, str], scope: Scope) -> UUID:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise _unauthorized("Send the practice's key as 'Authorization: Bearer vgp_...'.")
+        client = scope.get("client")
+        try:
+            key = await self._keyring.admit(token.strip(), client[0] if client else "")
+        except UnknownKeyError:
+            raise _unauthorized("This key is unknown, expired or revoked; ask your provider for another.") from None
+        except TooManyGuessesError as error:
+            raise problem(
+                429, "too_many_guesses", "Too many wrong keys came from this address",
+                "A good key is taken again after a while.", Retry_After=str(error.retry_after_s),
+            ) from None  # fmt: skip
+        if key.holder is not Holder.PRACTICE:
+            raise _unauthorized("This key is one for pings; heartbeats need the practice's, vgp_...")
+        return key.practice_id
+
+    def _take(self, practice_id: UUID, tokens: float) -> None:
+        try:
+            self._admission.take(practice_id, tokens)
+        except TooMuchError as error:
+            detail = "This practice sends more than it may; nothing was stored. Send the same again later."
+            raise problem(429, "too_fast", "Too much at once", detail, Retry_After=str(error.retry_after_s)) from None
+
+    def _opened(self, practice_id: UUID, body: Body, clock_at: datetime | None) -> Parcel:
+        """Read what came, unless it could not be queued any more: parsing is what costs."""
+        if self._commit.full:
+            raise overloaded()
+        paid = tokens_of(1, len(body.raw))
+        self._take(practice_id, paid)
+        found = read_heartbeats(body)
+        self._admission.owe(practice_id, tokens_of(len(found), len(body.raw)) - paid)
+        return self._parcel(practice_id, found, Clocks(datetime.now(UTC), clock_at), single=body.shape is Shape.SINGLE)
+
+    def _parcel(
+        self, practice_id: UUID, found: Sequence[Heartbeat | Broken], clocks: Clocks, *, single: bool
+    ) -> Parcel:
+        items: list[Named] = []
+        arrivals: list[Arrival] = []
+        for one in found:
+            if isinstance(one, Broken):
+                items.append(one)
+                continue
+            skew = clocks.skew(one)
+            broken = too_old(one, clocks.received_at, skew)
+            items.append(broken or one.id)
+            if not broken:
+                arrivals.append(self._changes.arrival(practice_id, one, clocks.received_at, skew))
+        return Parcel(practice_id, single, clocks.received_at, items, arrivals)
+
+    async def _store(self, parcel: Parcel) -> Received:
+        arrivals = parcel.arrivals
+        if len(arrivals) < len(parcel.items):
+            self._rejected.inc(len(parcel.items) - len(arrivals))
+        if not arrivals:
             return {}
-        now = clocks.received_at
-        arrivals = [self._changes.arrival(practice_id, beat, now, clocks.skew(beat)) for beat in beats]
-        received = await self._commit_or_forget(arrivals)
-        resent = [arrival for arrival in arrivals if received[arrival.identity] != now]
-        self._changes.forget(resent)
-        self._metrics.heartbeats.labels(outcome="stored").inc(len(arrivals) - len(resent))
-        self._metrics.heartbeats.labels(outcome="resent").inc(len(resent))
+        try:
+            received = await self._commit.store(arrivals)
+        except (OverloadedError, UnstorableError, StoreAwayError):
+            self._changes.forget(arrivals)
+            raise
+        resent = [arrival for arrival in arrivals if received[arrival.identity] != parcel.received_at]
+        self._stored.inc(len(arrivals) - len(resent))
+        if resent:
+            self._changes.forget(resent)
+            self._resent.inc(len(resent))
         return received
 
-    async def _commit_or_forget(self, arrivals: Sequence[Arrival]) -> Received:
-        try:
-            return await self._commit.store(arrivals)
-        except OverloadedError:
-            self._changes.forget(arrivals)
-            raise problem(
-                503, "overloaded", "Too much waits", "Nothing was stored; send the same again.", Retry_After="2"
-            ) from None
-        except UnstorableError as error:
-            self._changes.forget(arrivals)
-            raise problem(422, "unstorable", "The store refuses it", "Sending it again cannot help.") from error
-        except StoreAwayError:
-            self._changes.forget(arrivals)
-            raise
+
+def _refused(error: Exception) -> Response:
+    if isinstance(error, OverloadedError):
+        error = overloaded()
+    if isinstance(error, UnstorableError):
+        error = problem(422, "unstorable", "The store refuses it", "Sending it again cannot help.")
+    return refusal(error)
 
 
-def _answer_one(practice_id: UUID, item: Heartbeat | Broken, received: Received) -> Response:
-    if isinstance(item, Broken):
-        raise ProblemError(item.problem)
-    return JSONResponse(_result(practice_id, item, received).model_dump(mode="json"), 202)
+def overloaded() -> ProblemError:
+    return problem(503, "overloaded", "Too much waits", "Nothing was stored; send the same again.", Retry_After="2")
 
 
-def _answer_batch(practice_id: UUID, items: Sequence[Heartbeat | Broken], received: Received) -> Response:
-    results = [_result(practice_id, item, received).model_dump(mode="json") for item in items]
-    if received:
-        return JSONResponse({"results": results}, 202)
-    none = Problem(
-        type="urn:vigie:contract", title="None could be stored", status=422, detail="See results for each heartbeat."
-    )
-    return JSONResponse({**none.model_dump(), "results": results}, 422, media_type=MEDIA_TYPE)
-
-
-def _result(practice_id: UUID, item: Heartbeat | Broken, received: Received) -> Accepted | Rejected:
-    if isinstance(item, Broken):
-        return Rejected(id=item.id, problem=item.problem)
-    return Accepted(id=item.id, received_at=received[(practice_id, item.id)])
+def _unauthorized(detail: str) -> ProblemError:
+    return problem(401, "unauthorized", "No valid practice key", detail, WWW_Authenticate='Bearer realm="vigie"')
 
 
 def _heartbeat_body() -> dict[str, Any]:
@@ -174,13 +218,13 @@ def _problem_response(what: str) -> dict[str, Any]:
 
 async def accept(request: Request) -> Response:
     door: Door = request.state.door
-    return await door.accept(request)
+    return await door.answer(request.scope, request.receive)
 
 
 def heartbeat_routes() -> APIRouter:
     router = APIRouter(tags=["heartbeats"])
     router.add_api_route(
-        "/v1/heartbeats",
+        PATH,
         accept,
         methods=["POST"],
         status_code=202,
@@ -189,10 +233,14 @@ def heartbeat_routes() -> APIRouter:
         openapi_extra=_heartbeat_body(),
         responses={
             400: _problem_response("not JSON, or broken gzip"),
-            401: _problem_response("no key, or a revoked one"),
+            401: _problem_response("no key in force"),
+            408: _problem_response("the body did not come in time"),
             413: _problem_response("over a limit"),
             415: _problem_response("unknown content encoding"),
             422: _problem_response("breaks the contract; the field's path is named"),
+            429: _problem_response(
+                "the practice sends too fast, or too many wrong keys came from this address; Retry-After says when"
+            ),
             503: _problem_response("the store is away or too much waits; Retry-After says when"),
         },
     )

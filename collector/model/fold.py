@@ -18,6 +18,7 @@ from collector.model.heartbeat import (
     RunStatus,
 )
 from collector.model.report import Report, Source
+from collector.model.runs import with_end, with_start
 from collector.model.snapshot import (
     AlertState,
     EndpointState,
@@ -25,7 +26,6 @@ from collector.model.snapshot import (
     MissingPatches,
     PatchState,
     ProtectionState,
-    Run,
     Snapshot,
 )
 from collector.model.subject import Subject, job_subject
@@ -140,75 +140,26 @@ def _jobs(known: Mapping[Subject, JobState], report: Report) -> Mapping[Subject,
     jobs = dict(known)
     for backup in report.sections.backups or ():
         subject = job_subject(report.endpoint_id, backup.job)
-        job = jobs.get(subject) or _first_run(report, backup)
-        jobs[subject] = _with_run(job, report, backup)
+        jobs[subject] = _with_run(jobs.get(subject) or _first_heard(report, backup.job, backup.tool), report, backup)
     for test in report.sections.restore_tests or ():
         subject = job_subject(report.endpoint_id, test.job)
-        jobs[subject] = _with_restore_test(jobs.get(subject) or _first_proof(report, test), report, test)
+        jobs[subject] = _with_restore_test(jobs.get(subject) or _first_heard(report, test.job, None), report, test)
     return jobs
 
 
-def _first_proof(report: Report, test: RestoreTest) -> JobState:
+def _first_heard(report: Report, job: str, tool: str | None) -> JobState:
+    """A job of which no run is known yet."""
     return JobState(
-        endpoint_id=report.endpoint_id, job=test.job, tool=None, as_of=EARLIEST, first_seen_at=report.received_at
-    )
-
-
-def _first_run(report: Report, backup: Backup) -> JobState:
-    return JobState(
-        endpoint_id=report.endpoint_id,
-        job=backup.job,
-        tool=backup.tool,
-        as_of=report.as_of,
-        first_seen_at=report.received_at,
+        endpoint_id=report.endpoint_id, job=job, tool=tool, as_of=EARLIEST, first_seen_at=report.received_at
     )
 
 
 def _with_run(job: JobState, report: Report, backup: Backup) -> JobState:
-    """A run enters if it is newer than the one known, whatever order the reports came in."""
-    if report.as_of >= job.as_of:
-        job = job.with_backup(as_of=report.as_of, backup=backup)
     if backup.status is RunStatus.RUNNING:
-        return _with_start(job, report, backup)
-    run = _same_end(_run(report, backup), job.last_run)
-    update: dict[str, object] = {}
-    if job.last_run is None or run.finished_at >= job.last_run.finished_at:
-        update["last_run"] = run
-    if run.good and (job.last_good is None or run.finished_at >= job.last_good.finished_at):
-        update["last_good"] = run
-    if job.running_since is not None and job.running_since <= run.finished_at:
-        update["running_since"] = None
-    return job.model_copy(update=update)
-
-
-def _same_end(run: Run, known: Run | None) -> Run:
-    """A run told of again ended when it was first told to, or before."""
-    same = known is not None and known.reported_end == run.reported_end and known.run_id == run.run_id
-    return run.model_copy(update={"finished_at": min(run.finished_at, known.finished_at)}) if known and same else run
-
-
-def _with_start(job: JobState, report: Report, backup: Backup) -> JobState:
-    started_at = report.ours(backup.started_at or report.sent_at)
-    over = job.last_run is not None and job.last_run.finished_at >= started_at
-    later = job.running_since is not None and job.running_since > started_at
-    return job if over or later else job.model_copy(update={"running_since": started_at})
-
-
-def _run(report: Report, backup: Backup) -> Run:
-    if backup.finished_at is None:
-        raise ValueError("a run without an end is not finished")
-    return Run(
-        run_id=backup.run_id,
-        status=backup.status,
-        started_at=report.ours(backup.started_at) if backup.started_at else None,
-        finished_at=report.ours(backup.finished_at),
-        reported_end=backup.finished_at,
-        bytes_total=backup.bytes_total,
-        bytes_added=backup.bytes_added,
-        files_total=backup.files_total,
-        files_changed=backup.files_changed,
-        message=backup.message,
-    )
+        return with_start(job, report, backup)
+    if report.as_of >= job.as_of:
+        job = job.with_backup(as_of=report.as_of, backup=backup, looked=report.source is Source.AGENT)
+    return with_end(job, report, backup)
 
 
 def _with_restore_test(job: JobState, report: Report, test: RestoreTest) -> JobState:

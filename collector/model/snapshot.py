@@ -22,15 +22,21 @@ from collector.model.value import Value
 
 
 class Sighting(Value):
-    """The last heartbeat row of an endpoint: its sign of life."""
+    """The last heartbeat row of an endpoint: its sign of life.
+
+    `skew_s` is how far its clock lagged ours then, none where the row itself is gone; `lost_heartbeats` counts
+    those of its last day that never came.
+    """
 
     received_at: datetime
     interval_s: int
     queued: int
+    skew_s: int | None = None
+    lost_heartbeats: int = 0
 
 
 class Gap(Value):
-    """A span in which no collector of ours could commit."""
+    """A span in which no collector of ours could commit, or the way to them was broken."""
 
     start: datetime
     end: datetime
@@ -103,7 +109,23 @@ class Run(Value):
         return self.status in (RunStatus.SUCCESS, RunStatus.WARNING)
 
 
+class Start(Value):
+    """Word that a run began; its id where it has one."""
+
+    at: datetime
+    run_id: str | None = None
+
+
+class RunSpan(Value):
+    """What was told of a run by its id; either end may be missing."""
+
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
 class JobState(Value):
+    """Starts up to `over_until` are over, whatever their ids; `running_since` follows from what was told."""
+
     endpoint_id: UUID | None
     job: str
     tool: str | None
@@ -112,6 +134,9 @@ class JobState(Value):
     last_run: Run | None = None
     last_good: Run | None = None
     running_since: datetime | None = None
+    last_start: Start | None = None
+    over_until: datetime | None = None
+    spans: Mapping[str, RunSpan] = {}
     copies: tuple[Copy, ...] = ()
     restore_points: RestorePoints | None = None
     restore_tests: Mapping[RestoreLevel, RestoreTest] = {}
@@ -120,10 +145,10 @@ class JobState(Value):
     def subject(self) -> Subject:
         return job_subject(self.endpoint_id, self.job)
 
-    def with_backup(self, *, as_of: datetime, backup: Backup) -> Self:
-        """The facts of a newer report: which tool, which copies, which restore points."""
+    def with_backup(self, *, as_of: datetime, backup: Backup, looked: bool) -> Self:
+        """The facts of a newer run: which tool, and where its copies were looked for, what was found."""
         facts: dict[str, object] = {"tool": backup.tool}
-        if backup.status is not RunStatus.RUNNING:
+        if looked:
             facts |= {"copies": backup.copies, "restore_points": backup.restore_points}
         return self.model_copy(update={**facts, "as_of": as_of})
 

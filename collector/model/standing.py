@@ -10,7 +10,7 @@ from collector.model.value import Value
 
 
 class EndpointStanding(Value):
-    """`reason` names why the state is not ok."""
+    """`reason` names why the state is not ok; `skew_s` is how far its clock lags ours; losses are of its last day."""
 
     endpoint_id: UUID
     name: str
@@ -25,6 +25,7 @@ class EndpointStanding(Value):
     missing_patches: int | None
     patches_scanned_at: datetime | None
     protection: str | None
+    lost_heartbeats: int = 0
 
 
 class JobStanding(Value):

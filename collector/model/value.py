@@ -49,6 +49,11 @@ def earliest(instants: Iterable[datetime | None]) -> datetime | None:
     return min((at for at in instants if at is not None), default=None)
 
 
+def latest(instants: Iterable[datetime | None]) -> datetime | None:
+    """The last of some instants of which any may be unknown."""
+    return max((at for at in instants if at is not None), default=None)
+
+
 class Value(BaseModel):
     """A frozen value: compared by what it holds, copied to change.
 

@@ -33,7 +33,7 @@ def standing(snapshot: Snapshot, policy: Policy, findings: Sequence[Finding], no
         _endpoint(state, policy, worst, backed_up=bool(backed_up & {state.endpoint_id, None}), now=now)
         for state in snapshot.endpoints.values()
     )
-    state, reason = _practice(policy, endpoints, jobs, crowded=snapshot.crowded)
+    state, reason = _practice(policy, endpoints, jobs, snapshot)
     good = [job.last_good_at for job in jobs if job.state is not State.RETIRED]
     return Standing(
         state=state,
@@ -45,18 +45,18 @@ def standing(snapshot: Snapshot, policy: Policy, findings: Sequence[Finding], no
 
 
 def _practice(
-    policy: Policy, endpoints: Sequence[EndpointStanding], jobs: Sequence[JobStanding], *, crowded: bool
+    policy: Policy, endpoints: Sequence[EndpointStanding], jobs: Sequence[JobStanding], snapshot: Snapshot
 ) -> tuple[State, str | None]:
-    """The worst of what is watched; a practice that sends nothing, or backs up nothing, is unknown."""
+    """The worst of what is watched; a practice that sends nothing, only pings, or backs up nothing, is unknown."""
     if policy.retired_because is not None:
         return State.RETIRED, policy.retired_because
     watched: list[tuple[State, str | None]] = [(one.state, one.reason) for one in endpoints]
     watched += [(one.state, one.reason) for one in jobs]
     if not endpoints:
-        watched.append((State.UNKNOWN, "never_reported"))
+        watched.append((State.UNKNOWN, "machines_unknown" if snapshot.jobs else "never_reported"))
     elif not jobs:
         watched.append((State.UNKNOWN, "no_backup_job"))
-    if crowded:
+    if snapshot.crowded:
         watched.append((State.UNKNOWN, "too_much_reported"))
     return min((one for one in watched if one[0] is not State.RETIRED), key=lambda one: one[0].rank)
 
@@ -82,11 +82,18 @@ def _endpoint(
         reason=reason,
         first_seen_at=endpoint.first_seen_at,
         last_seen_at=last_seen(endpoint),
-        skew_s=endpoint.skew_s,
+        skew_s=_skew_s(endpoint),
         missing_patches=endpoint.patches.count if endpoint.patches else None,
         patches_scanned_at=endpoint.patches.scanned_at if endpoint.patches else None,
         protection=_protection(endpoint.protection),
+        lost_heartbeats=endpoint.sighting.lost_heartbeats if endpoint.sighting else 0,
     )
+
+
+def _skew_s(endpoint: EndpointState) -> int:
+    """By the last heartbeat, where it still stands: a clock is set right between two reports."""
+    told = endpoint.sighting.skew_s if endpoint.sighting else None
+    return endpoint.skew_s if told is None else told
 
 
 def _unknown(endpoint: EndpointState, backed_up: bool, now: datetime) -> str | None:
@@ -110,8 +117,13 @@ def _unprotected(state: ProtectionState | None, now: datetime) -> str | None:
 
 def next_change(snapshot: Snapshot, policy: Policy, now: datetime) -> datetime | None:
     """When a standing next changes by the clock alone, findings apart."""
-    turns = [*_stale_turns(snapshot), *_rpo_turns(snapshot, policy)]
+    turns = [*_silent_turns(snapshot), *_stale_turns(snapshot), *_rpo_turns(snapshot, policy)]
     return earliest(at + _INSTANT for at in turns if at + _INSTANT > now)
+
+
+def _silent_turns(snapshot: Snapshot) -> Iterator[datetime]:
+    """Retired endpoints too: they owe heartbeats (collector/rules/shortfall.py) until they are found silent."""
+    return (missing_at(endpoint, snapshot.gaps) - _INSTANT for endpoint in snapshot.endpoints.values())
 
 
 def _stale_turns(snapshot: Snapshot) -> Iterator[datetime]:

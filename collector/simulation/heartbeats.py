@@ -19,6 +19,7 @@ from collector.model.heartbeat import (
     RestorePoints,
     RunStatus,
 )
+from collector.model.identity import uuid7
 from collector.simulation.script import FaultKind, JobScript, MachineScript
 
 _ENDPOINTS = UUID("5f0c9a52-6a0e-4b7f-9d53-0f8f6f5b2a11")
@@ -28,13 +29,6 @@ _GIB = 2**30
 def endpoint_id(practice: str, machine: MachineScript) -> UUID:
     """Stable for a practice and a machine, as an install id is."""
     return uuid5(_ENDPOINTS, f"{practice}/{machine.name}")
-
-
-def uuid7(at: datetime, random: Random) -> UUID:
-    """RFC 9562: milliseconds, then version, variant and 74 random bits."""
-    milliseconds = int(at.timestamp() * 1000)
-    value = (milliseconds << 80) | (0x7 << 76) | (random.getrandbits(12) << 64) | (0b10 << 62) | random.getrandbits(62)
-    return UUID(int=value)
 
 
 def beats(practice: str, machine: MachineScript, begin: datetime, until: timedelta) -> Iterator[Heartbeat]:

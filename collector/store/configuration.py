@@ -6,6 +6,7 @@ from uuid import UUID
 from collector.model.policy import Policy
 from collector.store.audit import record_deed
 from collector.store.connect import Connection
+from collector.store.job_slugs import put_slugs
 from collector.store.wakes import wake_practice
 
 _NEW_VERSION = """
@@ -28,6 +29,7 @@ async def put_policy(conn: Connection, policy: Policy, *, at: datetime, actor: s
         conn, at=at, actor=actor, action="configure", practice_id=policy.practice_id, subject=policy.practice,
         detail={"version": str(version), "summary": summary},
     )  # fmt: skip
+    await put_slugs(conn, policy)
     await wake_practice(conn, policy.practice_id, at)
     return policy
 

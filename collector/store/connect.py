@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Pool = asyncpg.Pool[asyncpg.Record]
-    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Line = asyncpg.Connection[asyncpg.Record]  # one outside every pool
+    Connection = Line | PoolConnectionProxy[asyncpg.Record]
 else:
     Pool = asyncpg.Pool
+    Line = asyncpg.Connection
     Connection = asyncpg.Connection
 
 # jsonb columns arrive as text on purpose: pydantic reads text faster than Python objects.
@@ -86,6 +88,14 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
         return await asyncpg.connect(url, timeout=COMMAND_TIMEOUT_S, server_settings={"search_path": "vigie, public"})
     except AWAY as error:
         raise StoreAwayError(f"the database does not answer: {error or type(error).__name__}") from error
+
+
+async def connect_as(url: str, role: Role, name: str) -> Line:
+    """One connection outside every pool, for whoever must keep it; the server lists it by this name."""
+    settings = _settings(role) | {"application_name": name}
+    return await asyncpg.connect(
+        url, timeout=COMMAND_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=settings
+    )
 
 
 def _settings(role: Role) -> dict[str, str]:

@@ -50,12 +50,14 @@ class Arrival:
         return (self.practice_id, self.id)
 
 
-# Sorted by key, so that two batches that share resends lock their rows in one order.
+# Rows are locked in the order of their keys, so that two batches that share resends cannot deadlock.
+# What is told back are those that were there already: mostly none.
 _APPEND = """
     WITH arrived AS (
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::timestamptz[],
-                             $6::bigint[], $7::boolean[])
-            AS a (practice_id, id, received_at, endpoint_id, sent_at, skew_s, material)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::timestamptz[], $6::bigint[],
+                             $7::boolean[], $8::bigint[], $9::int[], $10::int[], $11::int[]) WITH ORDINALITY
+            AS a (practice_id, id, received_at, endpoint_id, sent_at, skew_s,
+                  material, seq, sent_offset_s, interval_s, queued, n)
     ), fresh AS (
         INSERT INTO accepted (practice_id, id, received_at)
         SELECT practice_id, id, received_at FROM arrived ORDER BY practice_id, id
@@ -65,19 +67,17 @@ _APPEND = """
         INSERT INTO heartbeat (practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s,
                                interval_s, queued, skew_s)
         SELECT practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s, interval_s, queued, skew_s
-        FROM unnest($8::uuid[], $9::uuid[], $10::bigint[], $11::int[], $12::int[], $13::int[])
-            AS b (practice_id, id, seq, sent_offset_s, interval_s, queued)
-        JOIN arrived USING (practice_id, id) JOIN fresh USING (practice_id, id)
+        FROM arrived JOIN fresh USING (practice_id, id) WHERE seq IS NOT NULL
     ), sections AS (
         INSERT INTO section (practice_id, received_at, heartbeat_id, kind, endpoint_id, sent_at, skew_s, body)
         SELECT practice_id, received_at, id, kind, endpoint_id, sent_at, skew_s, body::jsonb
-        FROM unnest($14::uuid[], $15::uuid[], $16::text[], $17::text[]) AS s (practice_id, id, kind, body)
-        JOIN arrived USING (practice_id, id) JOIN fresh USING (practice_id, id)
+        FROM unnest($12::bigint[], $13::text[], $14::text[]) AS s (n, kind, body)
+        JOIN arrived USING (n) JOIN fresh USING (practice_id, id)
     ), wakes AS (
         INSERT INTO wake (practice_id, received_at, heartbeat_id)
         SELECT practice_id, received_at, id FROM arrived JOIN fresh USING (practice_id, id) WHERE material
     )
-    SELECT practice_id, id FROM fresh
+    SELECT n FROM arrived LEFT JOIN fresh USING (practice_id, id) WHERE fresh.id IS NULL
 """
 _ACCEPTED = """
     SELECT practice_id, id, received_at
@@ -90,35 +90,31 @@ async def append(conn: Connection, arrivals: Sequence[Arrival]) -> dict[Identity
 
     Once this returns the rows are committed. `arrivals` holds no identity twice.
     """
-    arrived = sorted(arrivals, key=lambda one: one.identity)
-    beats = [(one, one.beat) for one in arrived if one.beat]
-    sections = [(one, section) for one in arrived for section in one.sections]
-    rows = await conn.fetch(
+    beats = [one.beat for one in arrivals]
+    sections = [(n, section) for n, one in enumerate(arrivals, 1) for section in one.sections]
+    resent = await conn.fetch(
         _APPEND,
-        [one.practice_id for one in arrived],
-        [one.id for one in arrived],
-        [one.received_at for one in arrived],
-        [one.endpoint_id for one in arrived],
-        [one.sent_at for one in arrived],
-        [one.skew_s for one in arrived],
-        [one.material for one in arrived],
-        [one.practice_id for one, _ in beats],
-        [one.id for one, _ in beats],
-        [beat.seq for _, beat in beats],
-        [beat.sent_offset_s for _, beat in beats],
-        [beat.interval_s for _, beat in beats],
-        [beat.queued for _, beat in beats],
-        [one.practice_id for one, _ in sections],
-        [one.id for one, _ in sections],
+        [one.practice_id for one in arrivals],
+        [one.id for one in arrivals],
+        [one.received_at for one in arrivals],
+        [one.endpoint_id for one in arrivals],
+        [one.sent_at for one in arrivals],
+        [one.skew_s for one in arrivals],
+        [one.material for one in arrivals],
+        [beat and beat.seq for beat in beats],
+        [beat and beat.sent_offset_s for beat in beats],
+        [beat and beat.interval_s for beat in beats],
+        [beat and beat.queued for beat in beats],
+        [n for n, _ in sections],
         [section.kind for _, section in sections],
         [section.body for _, section in sections],
     )
-    fresh = {(row["practice_id"], row["id"]) for row in rows}
-    received = {one.identity: one.received_at for one in arrived if one.identity in fresh}
-    resent = [one.identity for one in arrived if one.identity not in fresh]
-    return received | (await _first_received(conn, resent) if resent else {})
+    received = {one.identity: one.received_at for one in arrivals}
+    return received | (await _first_received(conn, [arrivals[row["n"] - 1].identity for row in resent]))
 
 
 async def _first_received(conn: Connection, resent: list[Identity]) -> dict[Identity, datetime]:
+    if not resent:
+        return {}
     rows = await conn.fetch(_ACCEPTED, [one[0] for one in resent], [one[1] for one in resent])
     return {(row["practice_id"], row["id"]): row["received_at"] for row in rows}

@@ -7,12 +7,22 @@ from collector.store.connect import Connection
 
 # Collectors write every second; a silence this long means that none could commit.
 TOLERATED = timedelta(seconds=3)
+# For so long a shortfall excuses silence. A fleet that really is gone looks the same from here, and must alarm:
+# a practice's server that is silent for a day is a visit, whoever broke the line.
+SHORTFALL_COUNTS = timedelta(hours=24)
+# The width of a slot of `arrived`.
+SLOT = timedelta(seconds=5)
 
 _EXTEND = """
-    INSERT INTO listening (collector, up_from, up_to) VALUES ($1, $2, $3)
-    ON CONFLICT (collector, up_from) DO UPDATE SET up_to = EXCLUDED.up_to
+    WITH listened AS (
+        INSERT INTO listening (collector, up_from, up_to) VALUES ($1, $2, $3)
+        ON CONFLICT (collector, up_from) DO UPDATE SET up_to = EXCLUDED.up_to
+    )
+    INSERT INTO arrived (collector, slot, heartbeats)
+    SELECT $1, date_bin($5, $3, '2000-01-01T00:00Z'), $4::bigint WHERE $4 > 0
+    ON CONFLICT (slot, collector) DO UPDATE SET heartbeats = arrived.heartbeats + EXCLUDED.heartbeats
 """
-# Islands and gaps: a span starts a gap if everything before it ended too early.
+# Islands and gaps: a span starts a gap if everything before it ended too early. Shortfalls are laid over them.
 _GAPS = """
     WITH spans AS (
         SELECT up_from, up_to FROM listening
@@ -21,16 +31,28 @@ _GAPS = """
     ), reached AS (
         SELECT up_from, max(up_to) OVER (ORDER BY up_from, up_to ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
             AS covered FROM spans
+    ), away AS (
+        SELECT covered AS began_at, up_from AS ended_at FROM reached WHERE up_from - covered > $3
+        UNION ALL
+        SELECT began_at, least(ended_at, $2, began_at + $4) FROM shortfall
+        WHERE began_at < $2 AND least(ended_at, began_at + $4) > $1
     )
-    SELECT covered, up_from FROM reached WHERE up_from - covered > $3 ORDER BY covered
+    SELECT lower(gap) AS began_at, upper(gap) AS ended_at
+    FROM unnest((SELECT range_agg(tstzrange(began_at, ended_at)) FROM away)) AS gap ORDER BY gap
 """
 
 
-async def extend_listening(conn: Connection, collector: str, up_from: datetime, up_to: datetime) -> None:
-    await conn.execute(_EXTEND, collector, up_from, up_to)
+async def extend_listening(
+    conn: Connection, collector: str, up_from: datetime, up_to: datetime, arrived: int = 0
+) -> None:
+    """One write: the span goes on to `up_to`, and so many more heartbeats were stored by then."""
+    await conn.execute(_EXTEND, collector, up_from, up_to, arrived, SLOT)
 
 
 async def gaps_since(conn: Connection, since: datetime, now: datetime) -> tuple[Gap, ...]:
-    """Our own outages between two instants, one that still lasts included; none before the first collector."""
-    rows = await conn.fetch(_GAPS, since, now, TOLERATED)
-    return tuple(Gap(start=row["covered"], end=row["up_from"]) for row in rows)
+    """Our own outages between two instants in order and apart, one that still lasts included.
+
+    Where no collector listened, none before the first; and where the way to them was broken.
+    """
+    rows = await conn.fetch(_GAPS, since, now, TOLERATED, SHORTFALL_COUNTS)
+    return tuple(Gap(start=row["began_at"], end=row["ended_at"]) for row in rows)

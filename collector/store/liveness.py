@@ -14,10 +14,13 @@ _OPEN = """
         WHERE s.practice_id = $1 AND s.endpoint_id = heard.endpoint_id AND (s.up_to IS NULL OR s.up_to >= heard.at))
     ON CONFLICT DO NOTHING
 """
-_CLOSE = """
-    UPDATE liveness_span SET up_to = greatest(up_from, silent.at), interval_s = silent.interval_s
-    FROM unnest($2::uuid[], $3::timestamptz[], $4::int[]) AS silent (endpoint_id, at, interval_s)
-    WHERE practice_id = $1 AND liveness_span.endpoint_id = silent.endpoint_id AND up_to IS NULL
+# An open span has the interval of now: what the fleet owes is summed over them.
+_GO_ON = """
+    UPDATE liveness_span
+    SET interval_s = heard.interval_s, up_to = CASE WHEN silent THEN greatest(up_from, heard.at) END
+    FROM unnest($2::uuid[], $3::timestamptz[], $4::int[], $5::boolean[]) AS heard (endpoint_id, at, interval_s, silent)
+    WHERE practice_id = $1 AND liveness_span.endpoint_id = heard.endpoint_id AND up_to IS NULL
+        AND (silent OR liveness_span.interval_s <> heard.interval_s)
 """
 
 
@@ -25,10 +28,7 @@ async def keep_spans(
     conn: Connection, practice_id: UUID, sightings: Mapping[UUID, Sighting], silent: Collection[UUID]
 ) -> None:
     """Open a span for each endpoint that was heard, and end those of the silent at their last heartbeat."""
-    await conn.execute(_OPEN, practice_id, *_columns(sightings))
-    await conn.execute(_CLOSE, practice_id, *_columns({one: at for one, at in sightings.items() if one in silent}))
-
-
-def _columns(sightings: Mapping[UUID, Sighting]) -> tuple[list[UUID], list[object], list[int]]:
-    heard = list(sightings.values())
-    return list(sightings), [one.received_at for one in heard], [one.interval_s for one in heard]
+    at = [one.received_at for one in sightings.values()]
+    interval_s = [one.interval_s for one in sightings.values()]
+    await conn.execute(_OPEN, practice_id, list(sightings), at, interval_s)
+    await conn.execute(_GO_ON, practice_id, list(sightings), at, interval_s, [one in silent for one in sightings])

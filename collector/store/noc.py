@@ -7,6 +7,7 @@ from uuid import UUID
 
 from collector.model.finding import Severity, State
 from collector.model.incident import IncidentState, TicketState
+from collector.store.arrivals import Shortfall, lasting_shortfall
 from collector.store.connect import Connection
 
 
@@ -31,11 +32,24 @@ class LastingIncident:
 
 
 @dataclass(frozen=True)
+class Oddity:
+    """A machine whose clock is off, or that lost heartbeats of its last day; `skew_s` is how far it lags."""
+
+    endpoint: str
+    skew_s: int
+    lost_heartbeats: int
+
+
+@dataclass(frozen=True)
 class Pulse:
-    """`heard_at`: when a collector last could commit. `behind_since`: what waits longest to be judged."""
+    """`heard_at`: when a collector last could commit. `behind_since`: what waits longest to be judged.
+
+    `shortfall` lasts while collectors listen and the way to them is broken.
+    """
 
     heard_at: datetime | None
     behind_since: datetime | None
+    shortfall: Shortfall | None = None
 
 
 _COUNTS = """
@@ -71,6 +85,15 @@ _UNCOVERED = """
             AND (j.endpoint_id IS NULL OR j.endpoint_id = e.endpoint_id)
     )
     ORDER BY e.name, e.endpoint_id
+"""
+_ODDITIES = """
+    SELECT wanted.practice_id, odd.name, odd.skew_s, odd.lost_heartbeats
+    FROM unnest($1::uuid[]) AS wanted (practice_id)
+    CROSS JOIN LATERAL (
+        SELECT e.name, e.skew_s, e.lost_heartbeats FROM endpoint_now AS e
+        WHERE e.practice_id = wanted.practice_id AND e.state <> 'retired' AND (e.skew_s <> 0 OR e.lost_heartbeats > 0)
+        ORDER BY abs(e.skew_s) DESC, e.lost_heartbeats DESC, e.name, e.endpoint_id LIMIT $2
+    ) AS odd
 """
 _PULSE = """
     SELECT (SELECT max(up_to) FROM listening) AS heard_at,
@@ -114,7 +137,17 @@ async def uncovered_by_practice(conn: Connection, practice_ids: Sequence[UUID]) 
     return found
 
 
+async def oddities_by_practice(
+    conn: Connection, practice_ids: Sequence[UUID], most: int
+) -> Mapping[UUID, list[Oddity]]:
+    """The `most` machines of each practice whose clock or way to us is the worst."""
+    found: dict[UUID, list[Oddity]] = {practice_id: [] for practice_id in practice_ids}
+    for row in await conn.fetch(_ODDITIES, practice_ids, most):
+        found[row["practice_id"]].append(Oddity(row["name"], row["skew_s"], row["lost_heartbeats"]))
+    return found
+
+
 async def pulse(conn: Connection, now: datetime) -> Pulse:
     row = await conn.fetchrow(_PULSE, now)
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-    return Pulse(row["heard_at"], row["behind_since"])
+    return Pulse(row["heard_at"], row["behind_since"], await lasting_shortfall(conn))

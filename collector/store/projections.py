@@ -22,13 +22,13 @@ _DROP_ENDPOINTS = "DELETE FROM endpoint_now WHERE practice_id = $1 AND endpoint_
 _PUT_ENDPOINTS = """
     INSERT INTO endpoint_now
     SELECT $1, e.endpoint_id, e.name, e.role, e.os, e.agent, e.state, e.reason, e.first_seen_at, e.last_seen_at,
-        e.skew_s, e.missing_patches, e.patches_scanned_at, e.protection
+        e.skew_s, e.missing_patches, e.patches_scanned_at, e.protection, e.lost_heartbeats
     FROM jsonb_populate_recordset(NULL::endpoint_now, $2::jsonb) AS e
     ON CONFLICT (practice_id, endpoint_id) DO UPDATE SET
         name = EXCLUDED.name, role = EXCLUDED.role, os = EXCLUDED.os, agent = EXCLUDED.agent, state = EXCLUDED.state,
         reason = EXCLUDED.reason, last_seen_at = EXCLUDED.last_seen_at, skew_s = EXCLUDED.skew_s,
         missing_patches = EXCLUDED.missing_patches, patches_scanned_at = EXCLUDED.patches_scanned_at,
-        protection = EXCLUDED.protection
+        protection = EXCLUDED.protection, lost_heartbeats = EXCLUDED.lost_heartbeats
     WHERE to_jsonb(endpoint_now) - 'last_seen_at' <> to_jsonb(EXCLUDED) - 'last_seen_at'
 """
 _DROP_JOBS = "DELETE FROM job_now WHERE practice_id = $1 AND subject <> ALL ($2::text[])"

@@ -10,6 +10,7 @@ from collector.model.heartbeat import Endpoint, Sections
 from collector.model.report import Report, Source
 from collector.model.snapshot import Sighting
 from collector.store.connect import Connection
+from collector.store.losses import Loss
 
 _SECTIONS = """
     SELECT asked.ordinal, s.heartbeat_id, s.endpoint_id, s.received_at, s.sent_at, s.skew_s, s.kind, s.body
@@ -22,10 +23,10 @@ _SECTIONS = """
 # One that is still open covers the instant only if a heartbeat came after it.
 _SIGHTINGS = """
     SELECT asked.endpoint_id, coalesce(raw.received_at, span.heard_at) AS received_at,
-        coalesce(raw.interval_s, span.interval_s) AS interval_s, coalesce(raw.queued, 0) AS queued
+        coalesce(raw.interval_s, span.interval_s) AS interval_s, coalesce(raw.queued, 0) AS queued, raw.skew_s
     FROM unnest($2::uuid[]) AS asked (endpoint_id)
     LEFT JOIN LATERAL (
-        SELECT received_at, interval_s, queued FROM heartbeat
+        SELECT received_at, interval_s, queued, skew_s FROM heartbeat
         WHERE practice_id = $1 AND endpoint_id = asked.endpoint_id AND received_at <= $3
         ORDER BY received_at DESC, seq DESC LIMIT 1
     ) AS raw ON true
@@ -74,11 +75,18 @@ def _report(rows: list[Record]) -> Report:
 
 
 async def last_sightings(
-    conn: Connection, practice_id: UUID, endpoints: Sequence[UUID], until: datetime
+    conn: Connection, practice_id: UUID, endpoints: Sequence[UUID], until: datetime, losses: Mapping[UUID, Loss]
 ) -> Mapping[UUID, Sighting]:
-    """The last heartbeat row of each endpoint up to an instant."""
+    """The last heartbeat row of each endpoint up to an instant, beside how many it lost by then."""
     rows = await conn.fetch(_SIGHTINGS, practice_id, list(endpoints), until)
-    return {
-        row["endpoint_id"]: Sighting(received_at=row["received_at"], interval_s=row["interval_s"], queued=row["queued"])
-        for row in rows
-    }
+    return {row["endpoint_id"]: _sighting(row, losses.get(row["endpoint_id"])) for row in rows}
+
+
+def _sighting(row: Record, loss: Loss | None) -> Sighting:
+    return Sighting(
+        received_at=row["received_at"],
+        interval_s=row["interval_s"],
+        queued=row["queued"],
+        skew_s=row["skew_s"],
+        lost_heartbeats=loss.lost if loss else 0,
+    )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from collector.store.accepted import keep_accepted, prepare_accepted
 from collector.store.connect import Connection
 
 
@@ -28,9 +29,6 @@ SERIES = (
     Series("section", "received_at", keep=timedelta(days=440), chunk=timedelta(days=7)),
     Series("folded", "folded_at", keep=timedelta(days=440), chunk=timedelta(days=30)),
 )
-# A heartbeat may be resent for 35 days (collector/intake/contract.py); afterwards it is too old.
-RESENDS_KEPT = timedelta(days=40)
-
 _OFFERED = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
 _INSTALLED = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
 _MAKE_HYPERTABLE = """
@@ -67,7 +65,7 @@ async def prepare_series(conn: Connection) -> bool:
     """Make the series hypertables where the server offers it; true if they are."""
     await conn.execute(_DROP_OLDER)
     await conn.execute(_DROP_OLDER_RIGHTS)
-    await keep_accepted(conn, datetime.now(UTC))
+    await prepare_accepted(conn, datetime.now(UTC))
     if not await _enabled(conn):
         return False
     for series in SERIES:
@@ -95,14 +93,6 @@ _CALL_DROP_OLDER = "SELECT vigie.drop_older($1, $2, $3)"
 
 async def drop_expired(conn: Connection, now: datetime) -> None:
     """Retention: each series less what is older than it is kept, and resends less what cannot come again."""
-    await keep_accepted(conn, now)
     for series in SERIES:
         await conn.execute(_CALL_DROP_OLDER, series.table, series.time, now - series.keep, timeout=_DROP_TIMEOUT_S)
-
-
-_KEEP_ACCEPTED = "SELECT vigie.keep_accepted($1, $2)"
-
-
-async def keep_accepted(conn: Connection, now: datetime) -> None:
-    """Weeks ready for the ids to come; those whose ids cannot be resent any more are gone."""
-    await conn.execute(_KEEP_ACCEPTED, now, now - RESENDS_KEPT)
+    await keep_accepted(conn, now)

@@ -16,10 +16,11 @@ from deploy.local.tree import tree_of
 SERVERS = ("postgresql-17-timescaledb", "postgresql-17", "postgresql-client-17", "redis-server", "redis-tools")
 
 HERE = Path(__file__).parent
-PIP_INSTALL = [
-    *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-    *("--require-hashes", "--no-deps", "--no-compile"),
-]
+PIP = (sys.executable, "-m", "pip")
+INSTALL_LOCKED = (
+    *("install", "--quiet", "--disable-pip-version-check"),
+    *("--require-hashes", "--no-deps", "--no-compile", "--requirement"),
+)
 
 
 def timescaledb_programs(home: Path, say: Say) -> Path:
@@ -65,10 +66,14 @@ def debian_tree(home: Path, name: str, packages: Sequence[str], say: Say) -> Pat
 
 
 def _wheel_tree(home: Path, name: str, say: Say) -> Path:
-    lock = HERE / f"wheels-{name}.lock"
+    lock = wheels_lock(name)
 
     def build(tree: Path) -> None:
         say(f"Fetching {name} as a wheel, once.")
-        output_of([*PIP_INSTALL, "--target", tree, "--requirement", lock])
+        output_of([*PIP, *INSTALL_LOCKED, lock, "--target", tree])
 
     return tree_of(home, f"{name}-wheel", [lock.read_text(), platform.python_version()], build)
+
+
+def wheels_lock(name: str) -> Path:
+    return HERE / f"wheels-{name}.lock"

@@ -7,15 +7,18 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from deploy.demo.receiver import SECRET_VARIABLE
 from deploy.demo.stack import free_ports, running
 from deploy.local import Services
+from tests.acceptance.backup_machine import BackupMachine
 from tests.acceptance.conftest import eventually
 from tests.conftest import Database, Server
 
@@ -24,16 +27,22 @@ README = (ROOT / "README.md").read_text()
 # Run by others: the demo by test_demo.py, the tests by this very run.
 ELSEWHERE = ("make demo", "make test")
 PROCESSES = {"vigie collector": 8710, "vigie worker": 8730, "vigie api": 8720}
-HOSTS = {"https://vigie.example": 8710, "https://tickets.example": 8740}
+HOSTS = {"https://collect.example": 8710, "https://tickets.example": 8740}
+UUID = re.compile(r"(?<=/ping/)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def sections() -> dict[str, str]:
-    return dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL))
+def section(title: str) -> str:
+    found: dict[str, str] = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL))
+    return found[title]
 
 
-def commands(section: str) -> Iterator[str]:
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> Iterator[str]:
     """The commands of a section's blocks, comments dropped and continued lines joined."""
-    for block in re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL):
+    for block in blocks(text, "sh"):
         joined = re.sub(r"\\\n\s*", "", block)
         yield from _whole(re.sub(r"\s+# .*$", "", joined, flags=re.MULTILINE).splitlines())
 
@@ -50,24 +59,61 @@ def _whole(lines: list[str]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Shell:
-    """Where commands run: a folder of its own, the README's hosts and ports put on the loopback."""
+    """Where commands run: a folder of its own; the README's hosts, ports and keys are those of this deployment."""
 
     folder: Path
     environment: Mapping[str, str]
     ports: Mapping[int, int]
+    keys: dict[str, str] = field(default_factory=dict)
 
-    def here(self, command: str) -> str:
+    def here(self, text: str) -> str:
         for host, port in HOSTS.items():
-            command = command.replace(host, f"http://127.0.0.1:{self.ports[port]}")
-        return command
+            text = text.replace(host, f"http://127.0.0.1:{self.ports[port]}")
+        for printed, real in self.keys.items():
+            text = text.replace(printed, real)
+        return text
 
     async def run(self, command: str) -> str:
+        told = await self._done(["bash", "-euc", self.here(command)], self.environment)
+        if command.startswith("vigie ping add"):
+            self._learn(told)
+        return told
+
+    async def run_by_cron(self, line: str, assigned: list[str]) -> None:
+        """As crontab(5) says: /bin/sh, a short PATH, the assignments above the line, `%` a newline."""
+        command = self.here(line.split(maxsplit=5)[5])
+        assert "%" not in command
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder)}
+        for one in assigned:
+            name, value = one.split("=", 1)
+            environment[name] = self.here(value.strip('"'))
+        await self._done(["/bin/sh", "-c", command], environment)
+
+    async def _done(self, command: list[str], environment: Mapping[str, str]) -> str:
         done = await asyncio.to_thread(
-            subprocess.run, ["bash", "-euc", self.here(command)], cwd=self.folder, env=dict(self.environment),
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            subprocess.run, command, cwd=self.folder, env=dict(environment), capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return str(done.stdout)
+
+    def _learn(self, told: str) -> None:
+        """The first URL that is printed is the first that the README shows, and so on."""
+        real = UUID.search(told)
+        assert real, told
+        self.keys[next(shown for shown in UUID.findall(README) if shown not in self.keys)] = real[0]
+
+    async def job(self, name: str, status: str) -> dict[str, Any]:
+        """What is known of a job, once its last run ended so."""
+
+        async def look() -> dict[str, Any] | None:
+            conn = await asyncpg.connect(self.environment["VIGIE_DATABASE_URL"])
+            try:
+                row = await conn.fetchrow("SELECT * FROM vigie.job_now WHERE job = $1", name)
+            finally:
+                await conn.close()
+            return dict(row) if row and row["last_status"] == status else None
+
+        return await eventually(look, f"a run of {name} that ended as a {status}")
 
 
 def test_the_first_commands_are_the_two() -> None:
@@ -92,38 +138,81 @@ async def shell(services: Services, server: Server, database: Database, tmp_path
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     (tmp_path / "build").mkdir()
     try:
-        yield Shell(tmp_path, {"PATH": path, "HOME": str(tmp_path)} | values, ports)
+        yield Shell(tmp_path, {"PATH": path, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)} | values, ports)
     finally:
         await database.owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def test_every_command_does_what_it_says(shell: Shell) -> None:
-    found = sections()
-    async with running_for_real(shell, list(commands(found["Run it for real"]))) as deployed:
-        told = [await deployed.run(command) for command in commands(found["Watch a practice"])]
-        key = re.search(r"vgp_([0-9a-f]+)_[0-9a-f]+", told[0])
-        assert key, told[0]
-        (shell.folder / "practice.key").write_text(key[0])
-        assert "missed 2:00:00 after that" in told[1]
-        assert re.fullmatch(r"vgo_\w+\n", told[3])
-
-        for command in commands(found["Send heartbeats"]):
-            await deployed.run(_from_the_checkout(command))
-
-        async def machines() -> int | None:
-            page = await _status_page(deployed, told[0])
-            return page.count("NAS") or None
-
-        await eventually(machines, "the machine that curl reported")
-        for command in commands(found["Let go"]):
-            await deployed.run(command.replace("0123456789abcdef", key[1]))
+@pytest.fixture
+async def deployed(shell: Shell) -> AsyncIterator[Shell]:
+    async with running_for_real(shell, list(commands(section("Run it for real")))) as deployed:
+        yield deployed
 
 
-def _from_the_checkout(command: str) -> str:
-    """`python -m` and the heartbeat's time as on the day the README is read."""
-    now = "$(date --iso-8601=seconds)"
-    fresh = re.sub(r"2026-11-21T\d\d:\d\d:00\+01:00", f"'{now}'", command)
-    return f"export PYTHONPATH={ROOT}; {fresh}"
+async def test_every_command_does_what_it_says(deployed: Shell) -> None:
+    told = [await deployed.run(command) for command in commands(section("Watch a practice"))]
+    key = re.search(r"vgp_([0-9a-f]+)_[0-9a-f]+", told[0])
+    assert key, told[0]
+    (deployed.folder / "practice.key").write_text(key[0])
+    assert "missed 2:00:00 after that" in told[1]
+    assert re.fullmatch(r"vgo_\w+\n", told[3])
+
+    deployed.keys["0123456789abcdef"] = key[1]
+    for command in commands(section("Sending heartbeats")):
+        await deployed.run(_of_today(command))
+
+    async def machines() -> int | None:
+        page = await _status_page(deployed, told[0])
+        return page.count("NAS") or None
+
+    await eventually(machines, "the machine that curl reported")
+    assert (await deployed.job("accounting", "success"))["state"] == "unknown", "nobody has scheduled it"
+    await deployed.job("nas-photos", "success")
+    for command in commands(section("Let go")):
+        await deployed.run(command)
+
+
+@pytest.fixture
+async def pinged(deployed: Shell) -> Shell:
+    """A practice with the jobs that the README gives URLs to."""
+    watched = next(commands(section("Watch a practice")))
+    for command in (watched, *commands(section("Sending heartbeats"))):
+        if command.startswith(("vigie practice add", "vigie ping add")):
+            await deployed.run(command)
+    return deployed
+
+
+async def test_the_line_for_cron_tells_how_the_run_ended(pinged: Shell) -> None:
+    [crontab] = blocks(section("Sending heartbeats"), "crontab")
+    *assigned, line = crontab.splitlines()
+    job = pinged.folder / "dump-accounting"
+    pinged.keys["/usr/local/bin/dump-accounting"] = str(job)
+    for exit_code, status in ((0, "success"), (3, "failed")):
+        job.write_text(f"#!/bin/sh\nexit {exit_code}\n")
+        job.chmod(0o755)
+        await pinged.run_by_cron(line, assigned)
+        await pinged.job("accounting", status)
+
+
+async def test_borgmatic_with_the_configuration_shown_reports_its_run(
+    pinged: Shell, borg: Path, borgmatic: Path, tmp_path: Path
+) -> None:
+    machine = BackupMachine(borg, borgmatic, tmp_path / "machine")
+    machine.fill()
+    [shown] = blocks(section("Sending heartbeats"), "yaml")
+    for printed, real in (("/srv/practice", machine.files), ("/mnt/nas/practice.borg", machine.repository)):
+        assert printed in shown
+        pinged.keys[printed] = str(real)
+    configuration = pinged.here(shown)
+    await asyncio.to_thread(machine.create_repository, configuration)
+    done = await asyncio.to_thread(machine.run, configuration)
+    assert (done.returncode, "error" in done.stderr) == (0, False), done.stdout + done.stderr
+    assert (await pinged.job("documents", "success"))["bytes_total"], "of the figures in its log"
+
+
+def _of_today(command: str) -> str:
+    """The heartbeat's time as on the day the README is read."""
+    return re.sub(r"2026-11-21T\d\d:\d\d:00\+01:00", "'$(date --iso-8601=seconds)'", command)
 
 
 async def _status_page(shell: Shell, told: str) -> str:
@@ -139,7 +228,7 @@ async def running_for_real(shell: Shell, listed: list[str]) -> AsyncIterator[She
     exports = dict(line.removeprefix("export ").split("=", 1) for line in listed if line.startswith("export "))
     assert set(exports) >= {"VIGIE_DATABASE_URL", "VIGIE_REDIS_URL"}
     environment = {name: shell.here(value) for name, value in exports.items()} | dict(shell.environment)
-    deployed = Shell(shell.folder, environment, shell.ports)
+    deployed = replace(shell, environment=environment)
     receiver = [sys.executable, "-m", "deploy.demo.receiver", str(shell.ports[8740])]
     secret = {SECRET_VARIABLE: exports["VIGIE_TICKET_WEBHOOK_SECRET"]}
     async with AsyncExitStack() as stack:

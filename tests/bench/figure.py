@@ -31,8 +31,12 @@ class Figure:
 
 
 def write_figures(figures: Sequence[Figure]) -> None:
+    """Those of other runs stay as they are."""
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([_row(figure) for figure in figures], indent=2) + "\n")
+    rows = [_row(figure) for figure in figures]
+    names = {row["name"] for row in rows}
+    kept = [row for row in json.loads(RESULTS.read_text()) if row["name"] not in names] if RESULTS.exists() else []
+    RESULTS.write_text(json.dumps(kept + rows, indent=2) + "\n")
 
 
 def _row(figure: Figure) -> dict[str, object]:

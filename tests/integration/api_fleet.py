@@ -15,7 +15,7 @@ from api.app import create_app
 from collector.config import Settings
 from collector.model.credential import Credential, Holder
 from collector.store.connect import Pool
-from collector.store.credentials import add_operator
+from collector.store.operators import add_operator
 
 NOW = datetime(2026, 1, 15, 21, 30, tzinfo=UTC)  # 22:30 in Paris
 HOUR = timedelta(hours=1)

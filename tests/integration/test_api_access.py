@@ -8,7 +8,8 @@ import pytest
 
 from collector.model.credential import Credential, Holder
 from collector.store.connect import Role, open_pool
-from collector.store.credentials import add_practice_key, revoke_operator
+from collector.store.operators import revoke_operator
+from collector.store.practice_keys import add_practice_key
 from collector.store.reading import reading, reading_by_link
 from tests.conftest import Database
 from tests.integration.api_fleet import HOUR, NOW, Fleet, settings, visitor

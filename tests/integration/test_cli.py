@@ -203,13 +203,6 @@ async def test_a_retired_job_is_watched_again_when_set(house: House, vigie: Vigi
     assert (await policy(house)).retired == {}
 
 
-async def test_a_key_is_revoked_once(house: House, vigie: Vigie) -> None:
-    key = (await enrol(house, "A")).key
-    done(await vigie("key", "revoke", key.key_id))
-    assert await house.owner.fetchval("SELECT revoked_at IS NOT NULL FROM practice_key")
-    refused(await vigie("key", "revoke", key.key_id))
-
-
 async def test_an_operator_is_added_once_and_dismissed(house: House, vigie: Vigie) -> None:
     token = Credential.parse(done(await vigie("operator", "add", "ada")).strip())
     assert token is not None
@@ -283,19 +276,6 @@ async def test_nothing_is_retired_without_a_reason(house: House, vigie: Vigie, b
 async def test_a_name_that_nobody_could_read_is_refused(vigie: Vigie, name: str) -> None:
     assert "is no name" in refused(await vigie("practice", "add", name))
     assert "is no name" in refused(await vigie("operator", "add", name))
-
-
-async def test_keys_are_listed_with_their_state_and_never_their_secret(vigie: Vigie) -> None:
-    enrolled = done(await vigie("practice", "add", "A"))
-    another = done(await vigie("key", "add", "A")).strip()
-    credential = Credential.parse(another)
-    assert credential is not None
-    done(await vigie("key", "revoke", credential.key_id))
-    listed = done(await vigie("key", "list", "A")).splitlines()
-    assert ["valid" in line for line in listed] == [True, False]
-    assert credential.key_id in listed[1]
-    assert credential.secret not in "".join(listed)
-    assert enrolled.split("vgp_")[1].split("_")[0] in listed[0]
 
 
 async def test_a_renewed_link_takes_the_place_of_the_old_one(house: House, vigie: Vigie) -> None:

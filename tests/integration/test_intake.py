@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from collector.administer import Deed, enrol_operator, retire_whole_practice, revoke_key
+from collector.administer import Deed, enrol_operator
 from collector.config import Settings
-from collector.intake import keys
 from collector.intake.app import create_app
 from collector.model.heartbeat import RunStatus
 from tests.factories import DAY, MINUTE, backup, endpoint, heartbeat, new_id
@@ -36,12 +35,6 @@ async def door(database_url: str, **settings: Any) -> AsyncIterator[httpx.AsyncC
         transport = httpx.ASGITransport(asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://collector") as client:
             yield client
-
-
-@pytest.fixture(autouse=True)
-def cold_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A revocation counts at once."""
-    monkeypatch.setattr(keys, "WARM_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -260,22 +253,6 @@ def _is_unauthorized(answer: httpx.Response) -> None:
 async def test_a_right_key_id_with_a_wrong_secret_is_refused(client: httpx.AsyncClient, token: str) -> None:
     wrong = token[:-1] + ("0" if token[-1] != "0" else "1")
     _is_unauthorized(await client.post(URL, json=beat(), headers={"authorization": f"Bearer {wrong}"}))
-
-
-async def test_a_revoked_key_is_refused(client: httpx.AsyncClient, shared_house: House) -> None:
-    enrolled = await enrol(shared_house, "Revoked")
-    headers = {"authorization": f"bearer {enrolled.key}"}
-    assert (await client.post(URL, json=beat(), headers=headers)).status_code == 202
-    async with shared_house.owner.acquire() as conn:
-        await revoke_key(conn, enrolled.key.key_id, Deed("ada", now()))
-    _is_unauthorized(await client.post(URL, json=beat(), headers=headers))
-
-
-async def test_a_retired_practices_key_is_refused(client: httpx.AsyncClient, shared_house: House) -> None:
-    enrolled = await enrol(shared_house, "Retired")
-    async with shared_house.owner.acquire() as conn:
-        await retire_whole_practice(conn, enrolled.practice, "left us", Deed("ada", now()))
-    _is_unauthorized(await client.post(URL, json=beat(), headers={"authorization": f"Bearer {enrolled.key}"}))
 
 
 async def test_an_operators_token_reports_for_nobody(client: httpx.AsyncClient, shared_house: House) -> None:

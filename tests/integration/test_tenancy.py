@@ -10,8 +10,8 @@ import pytest
 
 from collector.model.credential import Credential, Holder
 from collector.store.connect import FLEET, Connection, Role, set_scope
-from collector.store.credentials import open_session
-from tests.factories import NOW, backup, heartbeat
+from collector.store.operators import open_session
+from tests.factories import ENDPOINT, NOW, backup, heartbeat
 from tests.integration.house import House, arrival, enrol, judge, store
 
 # What intake appends to, kept from readers by grants and by security_barrier views: TimescaleDB refuses
@@ -83,6 +83,7 @@ async def _furnished(house: House, name: str) -> UUID:
         NOW,
     )
     await house.owner.execute("INSERT INTO key_used VALUES ($1, 'one', $2)", practice_id, NOW)
+    await house.owner.execute("INSERT INTO heartbeat_loss VALUES ($1, $2, 1, $3)", practice_id, ENDPOINT, NOW)
     await house.owner.execute("INSERT INTO job_slug VALUES ($1, 'daily', 'job:-:daily', NULL, 'daily')", practice_id)
     return practice_id
 

@@ -8,8 +8,9 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from collector.intake.body import BATCH_LIMIT, SINGLE_LIMIT, Body, Shape, read_body
+from collector.intake.body import BATCH_LIMIT, SINGLE_LIMIT, Bodies, Body, Shape, read_body
 from collector.problems import ProblemError
+from tests.factories import PRACTICE
 
 
 def request(*chunks: bytes, **headers: str | bytes) -> Request:
@@ -26,9 +27,13 @@ def request(*chunks: bytes, **headers: str | bytes) -> Request:
     return Request({"type": "http", "method": "POST", "path": "/", "headers": raw}, receive)
 
 
+async def read(sent: Request, bodies: Bodies | None = None) -> Body:
+    return await read_body(sent.headers, sent.receive, bodies or Bodies(), PRACTICE)
+
+
 async def status(*chunks: bytes, **headers: str | bytes) -> int:
     try:
-        await read_body(request(*chunks, **headers))
+        await read(request(*chunks, **headers))
     except ProblemError as error:
         return error.problem.status
     return 202
@@ -54,14 +59,14 @@ def pieces(raw: bytes, size: int) -> Sequence[bytes]:
     ],
 )
 async def test_shape_is_said_by_the_type_or_the_first_character(raw: bytes, content_type: str, shape: Shape) -> None:
-    assert await read_body(request(raw, content_type=content_type)) == Body(shape, raw)
+    assert await read(request(raw, content_type=content_type)) == Body(shape, raw)
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP "])
 async def test_gzip_is_inflated_however_it_is_cut(encoding: str, size: int) -> None:
     raw = b'{"id": "' + b"x" * 3_000 + b'"}'
-    assert (await read_body(request(*pieces(gzip.compress(raw), size), content_encoding=encoding))).raw == raw
+    assert (await read(request(*pieces(gzip.compress(raw), size), content_encoding=encoding))).raw == raw
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "zstd"])
@@ -87,7 +92,7 @@ async def test_nothing_behind_the_first_gzip_member_is_dropped_silently(rest: by
     chunks = [SQUEEZED + rest] if at_once else [SQUEEZED, rest]
     sent = request(*chunks, content_encoding="gzip", content_type="application/x-ndjson")
     try:
-        raw = (await read_body(sent)).raw
+        raw = (await read(sent)).raw
     except ProblemError as error:
         raw = error.problem.type.encode()
     assert raw in (b'{}\n{"id": 2}', b"urn:vigie:gzip")
@@ -114,7 +119,7 @@ async def test_gzip_bomb_is_refused_without_being_inflated() -> None:
     bomb = gzip.compress(bytes(200 * 1024 * 1024), 1)
     reading = request(*pieces(bomb, 4_096), content_encoding="gzip")
     with pytest.raises(ProblemError) as refused:
-        await read_body(reading)
+        await read(reading)
     assert refused.value.problem.status == 413
     assert (await reading.receive())["more_body"]  # most of it was never read
 
@@ -122,7 +127,7 @@ async def test_gzip_bomb_is_refused_without_being_inflated() -> None:
 async def test_body_that_declares_too_much_is_refused_unread() -> None:
     declared = request(b"{}", content_length=str(BATCH_LIMIT + 1))
     with pytest.raises(ProblemError) as refused:
-        await read_body(declared)
+        await read(declared)
     assert refused.value.problem.status == 413
     assert (await declared.receive())["body"] == b"{}"
 
@@ -144,6 +149,6 @@ async def test_superscript_is_no_length() -> None:
 async def test_gzip_that_gives_nothing_is_not_read_for_ever(begin: bytes) -> None:
     reading = request(begin, *[b"x" * 65_536] * (2 * BATCH_LIMIT // 65_536), content_encoding="gzip")
     with pytest.raises(ProblemError) as refused:
-        await read_body(reading)
+        await read(reading)
     assert refused.value.problem.status in (400, 413)
     assert (await reading.receive())["more_body"]

@@ -3,8 +3,17 @@
 import re
 from pathlib import Path
 
+import pytest
+import typer
+
+from collector.cli.commands import app
 from collector.config import PREFIX, Settings
+from collector.intake.admission import TOKEN_BYTES
+from collector.intake.body import BATCH_ITEMS, BATCH_LIMIT, SINGLE_LIMIT
+from collector.intake.contract import LATEST_ACCEPTED
+from collector.model.slug import LONGEST_SLUG
 from collector.rules.registry import RULES
+from collector.store.job_slugs import MOST_SLUGS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -47,3 +56,38 @@ def test_every_path_it_names_exists() -> None:
     named = set(re.findall(r"`((?:collector|deploy|dashboards|tests|build)/[\w./@-]+)`", README)) - made
     assert named, "the README names files"
     assert not [path for path in named if not (root / path).exists()]
+
+
+def _default(setting: str) -> object:
+    return Settings.model_fields[setting].default
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"Up to {BATCH_ITEMS:,} heartbeats go as a JSON array",
+        f"{BATCH_LIMIT // 1024**2} MiB inflated, and {SINGLE_LIMIT // 1024} KiB for one heartbeat alone",
+        f"older than {LATEST_ACCEPTED.days} days is refused as `too_old`",
+        f"A practice may send {_default('practice_burst'):,} heartbeats at once",
+        f"and {_default('practice_rate')} a second for long",
+        f"counts once for every {TOKEN_BYTES // 1024} KiB",
+        f"over {LONGEST_SLUG} characters",
+        f"the practice has {MOST_SLUGS} jobs",
+        f"the first {_default('ping_body_limit'):,} bytes are looked at",
+    ],
+)
+def test_the_limits_it_names_are_those_of_the_code(sentence: str) -> None:
+    assert sentence in " ".join(README.split())
+
+
+def test_every_command_it_names_exists_with_its_options() -> None:
+    root = typer.main.get_command(app)
+    assert isinstance(root, typer.core.TyperGroup)
+    named = re.findall(r"(?:^|`)vigie ([a-z]+)(?: ([a-z]+))?([^`\n#]*)", README, re.MULTILINE)
+    assert ("key", "rotate", " --script") in named
+    for group, name, rest in named:
+        command = root.commands[group]
+        if isinstance(command, typer.core.TyperGroup):
+            command = command.commands[name]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"(?<=\s)--[a-z-]+", rest)) <= known, f"vigie {group} {name}{rest}"

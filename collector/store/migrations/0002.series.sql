@@ -11,50 +11,91 @@ CREATE TABLE vigie.accepted (
     PRIMARY KEY (practice_id, id)
 ) PARTITION BY RANGE (id);
 CREATE TABLE vigie.accepted_other PARTITION OF vigie.accepted DEFAULT;
+CREATE INDEX accepted_received ON vigie.accepted USING brin (received_at);
 CALL vigie.guard('vigie.accepted');
 GRANT SELECT, INSERT ON vigie.accepted TO vigie_intake;
 
--- The smallest UUIDv7 of an instant.
+-- The smallest UUIDv7 of an instant; its 48 bits count milliseconds from 1970 to 10889.
 CREATE FUNCTION vigie.first_id(at timestamptz) RETURNS uuid
 LANGUAGE sql IMMUTABLE
 AS $$
-    SELECT rpad(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0'), 32, '0')::uuid
+    SELECT rpad(lpad(to_hex(
+        least(greatest(floor(extract(epoch FROM at) * 1000), 0), 281474976710655)::bigint), 12, '0'), 32, '0')::uuid
 $$;
 
--- Makes the weeks that ids kept since `oldest` and those of the next three can fall into, and drops those before.
--- Each step locks for an instant, and gives up rather than hold up a commit behind it.
-CREATE FUNCTION vigie.keep_accepted(at timestamptz, oldest timestamptz) RETURNS void
+-- Steps of retention, each a transaction of its own: what a step locks it holds for an instant, and it gives up
+-- rather than make a commit wait behind it for long. One worker at a time: another one's call does nothing.
+CREATE FUNCTION vigie.keeps_accepted() RETURNS boolean
+LANGUAGE sql
+AS $$
+    SELECT pg_try_advisory_xact_lock(hashtextextended('vigie:keep_accepted', 0))
+$$;
+
+-- Makes the partition of the week that begins on a Monday. A week made late takes its rows out of `accepted_other`,
+-- locked first: a row that came in between would refuse the partition.
+CREATE FUNCTION vigie.make_accepted_week(monday date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vigie, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
-    week timestamp;
-    part text;
-    first_of timestamp := date_trunc('week', oldest AT TIME ZONE 'UTC');
+    part text := 'accepted_' || to_char(monday, 'YYYYMMDD');
+    first uuid := first_id(monday::timestamp AT TIME ZONE 'UTC');
+    beyond uuid := first_id((monday + 7)::timestamp AT TIME ZONE 'UTC');
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('vigie:keep_accepted', 0));
-    FOR week IN SELECT generate_series(first_of, (at AT TIME ZONE 'UTC') + interval '3 weeks', interval '1 week') LOOP
-        part := 'accepted_' || to_char(week, 'YYYYMMDD');
-        CONTINUE WHEN to_regclass('vigie.' || part) IS NOT NULL;
-        EXECUTE format('CREATE TABLE %I (LIKE accepted INCLUDING ALL)', part);
-        EXECUTE format(
-            'WITH early AS (DELETE FROM accepted_other WHERE id >= %L AND id < %L RETURNING *)
-             INSERT INTO %I SELECT * FROM early',
-            first_id(week AT TIME ZONE 'UTC'), first_id((week + interval '1 week') AT TIME ZONE 'UTC'), part);
-        EXECUTE format('ALTER TABLE accepted ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part,
-            first_id(week AT TIME ZONE 'UTC'), first_id((week + interval '1 week') AT TIME ZONE 'UTC'));
-    END LOOP;
-    FOR part IN
-        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-        WHERE inhparent = 'accepted'::regclass AND relname ~ '^accepted_[0-9]{8}$'
-            AND relname < 'accepted_' || to_char(first_of, 'YYYYMMDD')
-    LOOP
-        EXECUTE format('DROP TABLE %I', part);
-    END LOOP;
-    DELETE FROM accepted_other WHERE received_at < oldest;
+    IF extract(isodow FROM monday) <> 1 THEN
+        RAISE EXCEPTION 'no Monday: %', monday;
+    END IF;
+    IF to_regclass('vigie.' || part) IS NOT NULL OR NOT keeps_accepted() THEN
+        RETURN;
+    END IF;
+    LOCK TABLE accepted_other IN ACCESS EXCLUSIVE MODE;
+    IF to_regclass('vigie.' || part) IS NOT NULL THEN
+        RETURN;  -- made between our first look and our turn
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE accepted INCLUDING ALL)', part);
+    EXECUTE format(
+        'WITH early AS (DELETE FROM accepted_other WHERE id >= %L AND id < %L RETURNING *)
+         INSERT INTO %I SELECT * FROM early', first, beyond, part);
+    EXECUTE format('ALTER TABLE accepted ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, first, beyond);
 END
 $$;
-REVOKE ALL ON FUNCTION vigie.keep_accepted(timestamptz, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION vigie.keep_accepted(timestamptz, timestamptz) TO vigie_worker;
+
+-- Drops one week that ended before `oldest`; false if there is none. An id of such a week that came since is of a
+-- clock weeks behind: it may still be sent again, and moves to `accepted_other`.
+CREATE FUNCTION vigie.drop_accepted_week(oldest timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vigie, pg_temp SET lock_timeout = '500ms'
+AS $$
+DECLARE
+    part text;
+    late accepted[];
+BEGIN
+    IF NOT keeps_accepted() THEN
+        RETURN false;
+    END IF;
+    SELECT relname INTO part FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = 'accepted'::regclass AND relname ~ '^accepted_[0-9]{8}$'
+        AND to_date(right(relname, 8), 'YYYYMMDD') + 7 <= (oldest AT TIME ZONE 'UTC')::date
+    ORDER BY relname LIMIT 1;
+    IF part IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT array_agg(kept) FROM %I AS kept WHERE received_at >= $1', part) INTO late USING oldest;
+    EXECUTE format('ALTER TABLE accepted DETACH PARTITION %I', part);
+    INSERT INTO accepted SELECT * FROM unnest(late);
+    EXECUTE format('DROP TABLE %I', part);
+    RETURN true;
+END
+$$;
+
+-- Forgets the ids of far-off clocks once they cannot be sent again; row by row, in nobody's way.
+CREATE FUNCTION vigie.forget_accepted_other(oldest timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = vigie, pg_temp
+AS $$
+    DELETE FROM accepted_other WHERE received_at < oldest
+$$;
+REVOKE ALL ON FUNCTION vigie.keeps_accepted(), vigie.make_accepted_week(date),
+    vigie.drop_accepted_week(timestamptz), vigie.forget_accepted_other(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION vigie.make_accepted_week(date), vigie.drop_accepted_week(timestamptz),
+    vigie.forget_accepted_other(timestamptz) TO vigie_worker;
 
 -- One narrow row for each heartbeat. `sent_at` is the endpoint's clock as it was, with its offset;
 -- `skew_s` is how far that clock lagged ours, zero within what is tolerated.
@@ -74,6 +115,18 @@ CREATE TABLE vigie.heartbeat (
 CREATE INDEX heartbeat_received ON vigie.heartbeat USING brin (received_at);
 GRANT SELECT, INSERT ON vigie.heartbeat TO vigie_intake;
 GRANT SELECT ON vigie.heartbeat TO vigie_worker;
+
+-- How many heartbeats of its last day never came, by the holes in `seq`, of endpoints that lack any; the first of
+-- these holes is older than a day at `lapses_at`.
+CREATE TABLE vigie.heartbeat_loss (
+    practice_id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    lost        bigint NOT NULL CHECK (lost > 0),
+    lapses_at   timestamptz NOT NULL,
+    PRIMARY KEY (practice_id, endpoint_id)
+);
+CALL vigie.guard('vigie.heartbeat_loss');
+GRANT SELECT, INSERT, UPDATE, DELETE ON vigie.heartbeat_loss TO vigie_worker;
 
 -- A section when it changed. `kind` is the field of the heartbeat, or 'endpoint' for its identity. A run that was
 -- told of otherwise has the body of `backups`, the kind 'ping' or 'mail', and no heartbeat; `endpoint_id` is then
@@ -129,6 +182,7 @@ GRANT SELECT, INSERT, UPDATE ON vigie.arrived TO vigie_intake;
 GRANT SELECT, DELETE ON vigie.arrived TO vigie_worker;
 
 -- Spans in which far fewer arrived than the fleet owed, though collectors could commit: the way to them was broken.
+-- Heartbeats a second, as last seen while it lasted.
 CREATE TABLE vigie.shortfall (
     began_at timestamptz PRIMARY KEY,
     ended_at timestamptz,
@@ -148,7 +202,9 @@ CREATE TABLE vigie.liveness_span (
     interval_s  integer NOT NULL,
     PRIMARY KEY (practice_id, endpoint_id, up_from)
 );
-CREATE UNIQUE INDEX liveness_span_open ON vigie.liveness_span (practice_id, endpoint_id) WHERE up_to IS NULL;
+-- With what the fleet owes in it, which is summed over all open spans every few seconds.
+CREATE UNIQUE INDEX liveness_span_open ON vigie.liveness_span (practice_id, endpoint_id) INCLUDE (up_from, interval_s)
+    WHERE up_to IS NULL;
 CALL vigie.guard('vigie.liveness_span');
 GRANT SELECT, INSERT, UPDATE ON vigie.liveness_span TO vigie_worker;
 GRANT SELECT ON vigie.liveness_span TO vigie_reader;

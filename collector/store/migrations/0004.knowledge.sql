@@ -70,6 +70,7 @@ CREATE TABLE vigie.endpoint_now (
     missing_patches  integer,
     patches_scanned_at timestamptz,
     protection       text,
+    lost_heartbeats  bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (practice_id, endpoint_id)
 );
 CALL vigie.guard('vigie.endpoint_now');

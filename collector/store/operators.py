@@ -1,34 +1,12 @@
-"""Keys of practices and operators: looked up by their id in clear, compared by hash by the caller."""
+"""The provider's people: their tokens, looked up by id in clear and compared by hash by the caller, and sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from collector.model.credential import Credential, Holder
+from collector.model.credential import Credential
 from collector.store.audit import record_deed
 from collector.store.connect import Connection
-
-
-@dataclass(frozen=True)
-class PracticeKey:
-    """A key in force and what it opens: `job` and `endpoint_id` where it is a job's."""
-
-    practice_id: UUID
-    key_id: str
-    secret_hash: bytes
-    holder: Holder
-    job: str | None = None
-    endpoint_id: UUID | None = None
-    keep_logs: bool = False
-
-
-@dataclass(frozen=True)
-class KeyListing:
-    """A key as its provider sees it: never the secret."""
-
-    key_id: str
-    created_at: datetime
-    revoked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -38,23 +16,8 @@ class Operator:
     secret_hash: bytes
 
 
-_ADD_KEY = """
-    INSERT INTO practice_key (practice_id, key_id, secret_hash, holder, job, endpoint_id, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
-"""
-_VALID_KEY = """
-    SELECT practice_id, key_id, secret_hash, holder, job, endpoint_id, keep_logs
-    FROM practice_key JOIN practice USING (practice_id)
-    WHERE key_id = $1 AND revoked_at IS NULL AND retired_at IS NULL
-"""
-_REVOKE_KEY = """
-    UPDATE practice_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL RETURNING practice_id
-"""
 _ADD_OPERATOR = "INSERT INTO operator (name, key_id, secret_hash, created_at) VALUES ($1, $2, $3, $4)"
 _VALID_OPERATOR = "SELECT operator_id, name, secret_hash FROM operator WHERE key_id = $1 AND revoked_at IS NULL"
-_LIST_KEYS = """
-    SELECT key_id, created_at, revoked_at FROM practice_key WHERE practice_id = $1 ORDER BY created_at, key_id
-"""
 _RENEW_OPERATOR = """
     UPDATE operator SET key_id = $2, secret_hash = $3, revoked_at = NULL WHERE name = $1 RETURNING operator_id
 """
@@ -68,43 +31,6 @@ _SESSION_NAME = """
     WHERE session_hash = $1 AND expires_at > $2 AND revoked_at IS NULL
 """
 _CLOSE_SESSION = "DELETE FROM operator_session WHERE session_hash = $1 OR expires_at <= $2"
-
-
-async def add_practice_key(
-    conn: Connection,
-    practice_id: UUID,
-    credential: Credential,
-    *,
-    at: datetime,
-    actor: str,
-    job: str | None = None,
-    endpoint_id: UUID | None = None,
-) -> None:
-    """Give a practice, its scripts or one of its jobs a key."""
-    await conn.execute(
-        _ADD_KEY, practice_id, credential.key_id, credential.secret_hash, credential.holder.value, job, endpoint_id, at
-    )
-    await record_deed(
-        conn, at=at, actor=actor, action="add key", practice_id=practice_id, subject=f"key:{credential.key_id}"
-    )
-
-
-async def valid_practice_key(conn: Connection, key_id: str) -> PracticeKey | None:
-    """The practice that a key may report for, unless the key is revoked or the practice retired."""
-    row = await conn.fetchrow(_VALID_KEY, key_id)
-    return PracticeKey(**{**row, "holder": Holder(row["holder"])}) if row else None
-
-
-async def revoke_practice_key(conn: Connection, key_id: str, *, at: datetime, actor: str) -> bool:
-    """Whether there was such a key in force."""
-    async with conn.transaction():
-        practice_id = await conn.fetchval(_REVOKE_KEY, key_id, at)
-        if practice_id is None:
-            return False
-        await record_deed(
-            conn, at=at, actor=actor, action="revoke key", practice_id=practice_id, subject=f"key:{key_id}"
-        )
-        return True
 
 
 async def add_operator(conn: Connection, name: str, credential: Credential, *, at: datetime, actor: str) -> None:
@@ -139,11 +65,6 @@ async def replace_operator_token(
         await conn.execute(_END_SESSIONS, operator_id)
         await record_deed(conn, at=at, actor=actor, action="renew operator", practice_id=None, subject=name)
         return True
-
-
-async def list_practice_keys(conn: Connection, practice_id: UUID) -> list[KeyListing]:
-    rows = await conn.fetch(_LIST_KEYS, practice_id)
-    return [KeyListing(row["key_id"], row["created_at"], row["revoked_at"]) for row in rows]
 
 
 async def open_session(conn: Connection, session_hash: bytes, operator_id: UUID, expires_at: datetime) -> None:

@@ -126,11 +126,14 @@ async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None)
         counts=dict(counts),
         needs=[
             Need(
-                row, desk.status_page(row.link), lasting[row.practice_id], uncovered[row.practice_id],
+                row,
+                desk.status_page(row.link),
+                lasting[row.practice_id],
+                uncovered[row.practice_id],
                 oddities[row.practice_id],
             )
             for row in shown
-        ],  # fmt: skip
+        ],
         following=to_cursor(shown[-1].key) if len(rows) > PRACTICES_SHOWN else None,
         lapsed=lapse(beat, now),
         outage=outage(beat, now),

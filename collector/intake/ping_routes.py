@@ -32,7 +32,7 @@ async def ping(request: Request) -> Response:
 
 def ping_routes() -> APIRouter:
     """One handler for every shape; what none of them fits is answered in the words of pings, too."""
-    router = APIRouter(tags=["pings"], default_response_class=PlainTextResponse)
+    router = APIRouter(tags=["pings"])
     key, job_key = _in_path("key", "a script's key, vgs_..."), _in_path("key", "a job's key", format="uuid")
     slug = _in_path("slug", "the job's name", pattern=f"^{SLUG.pattern}$")
     either = _in_path("slug_or_action", "behind a script's key the job's slug, behind a job's key what happened")
@@ -53,6 +53,7 @@ def _add(router: APIRouter, template: str, name: str, parameters: list[dict[str,
             methods=[method],
             summary=_ABOUT,
             operation_id=f"ping_{name}_{method.lower()}",
+            response_class=Response if method == "HEAD" else PlainTextResponse,
             response_model=None,
             responses={status: _answer(about, method) for status, about in _ANSWERS.items()},
             openapi_extra={"parameters": parameters, **said},

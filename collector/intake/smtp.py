@@ -15,14 +15,20 @@ from aiosmtpd.smtp import SMTP
 from collector.intake.mail import MailDoor
 
 SIZE_LIMIT = 1024 * 1024
+# A thousand by RFC 5321, section 4.5.3.1.6; products write a whole report of HTML on one.
+LONGEST_LINE = 64 * 1024
 MOST_SESSIONS = 50
+# As many as a relay opens (Postfix, default_destination_concurrency_limit); nobody takes all the room.
+MOST_OF_AN_ADDRESS = 20
 # A command with all its data; a mail of the full size fits at 150 kbit/s.
 COMMAND_S = 60.0
 SESSION_S = 600.0
 # Of each command in a session; a relay reuses one for some ten mails.
 MOST_CALLS = 100
-# aiosmtpd gathers a line without an end for as long as it comes, so what has no answer yet is counted here.
+# aiosmtpd gathers a line without an end for as long as it comes, and keeps each line with seventy bytes beside it:
+# what has no answer yet is counted here. A megabyte in base64 has fourteen thousand lines.
 MOST_UNANSWERED = 2 * SIZE_LIMIT
+MOST_LINES = 40_000
 
 _TOO_MUCH = b"552 5.3.4 too much data; a mail may have %d bytes\r\n" % SIZE_LIMIT
 _TOO_LONG = b"421 4.4.2 this session has lasted long enough; begin another\r\n"
@@ -32,6 +38,8 @@ _FULL = b"421 4.3.2 too many sessions; send it again\r\n"
 
 class _Session(SMTP):
     """One connection. With STARTTLS it is made a second time, inside TLS."""
+
+    line_length_limit = LONGEST_LINE
 
     def __init__(self, door: MailDoor, tls: ssl.SSLContext | None, open_: "WeakSet[_Session]") -> None:
         super().__init__(
@@ -45,14 +53,19 @@ class _Session(SMTP):
             loop=asyncio.get_running_loop(),
         )
         self._open = open_
-        self._unanswered = 0
+        self._peer = ""
+        self._unanswered = self._lines = 0
         self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._end is None and self._handler_coroutine is not None:
-            self._end = self.loop.call_later(SESSION_S, self.hang_up, _TOO_LONG)
-            self._handler_coroutine.add_done_callback(_note_end)
+        if self._end is not None or self._handler_coroutine is None:
+            return
+        self._end = self.loop.call_later(SESSION_S, self.hang_up, _TOO_LONG)
+        self._handler_coroutine.add_done_callback(_note_end)
+        self._peer = transport.get_extra_info("peername", ("",))[0]
+        if sum(session._peer == self._peer for session in self._open) > MOST_OF_AN_ADDRESS:
+            self.hang_up(_FULL)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._open.discard(self)
@@ -62,13 +75,14 @@ class _Session(SMTP):
 
     def data_received(self, data: bytes) -> None:
         self._unanswered += len(data)
-        if self._unanswered > MOST_UNANSWERED:
+        self._lines += data.count(b"\n")
+        if self._unanswered > MOST_UNANSWERED or self._lines > MOST_LINES:
             self.hang_up(_TOO_MUCH)
             return
         super().data_received(data)
 
     async def push(self, status: AnyStr) -> None:
-        self._unanswered = 0
+        self._unanswered = self._lines = 0
         await super().push(status)
 
     def hang_up(self, reply: bytes) -> None:

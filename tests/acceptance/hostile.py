@@ -25,6 +25,7 @@ class Knock:
     body: bytes = b""
     lines: bool = False
     cut: bool = False
+    tells: bool = False  # a ping of a run
     source: str = "127.0.0.1"
 
     @property
@@ -163,10 +164,10 @@ def literal(random: Random, who: Knocker) -> Knock:
     """A number or a word that JSON cannot hold, or hardly, at any place."""
     mark = "\x01here\x01"
     beat = rich(random) | {"unknown": {"also": [1]}}
-    body = text(put(beat, random.choice(list(paths(beat))[1:]), mark)).replace(
-        text(mark), random.choice(_LITERALS)
+    body = text(put(beat, random.choice(list(paths(beat))[1:]), mark)).replace(text(mark), random.choice(_LITERALS))
+    return post(
+        "odd literals", who, random.choice((body, b"[" + body + b"]", b"[" + text(rich(random)) + b"," + body + b"]"))
     )
-    return post("odd literals", who, random.choice((body, b"[" + body + b"]", b"[" + text(rich(random)) + b"," + body + b"]")))
 
 
 def duplicated(random: Random, who: Knocker) -> Knock:
@@ -176,7 +177,7 @@ def duplicated(random: Random, who: Knocker) -> Knock:
     key, mark = held[-1], "\x01twice\x01"
     other = random.choice(values(datetime.now(UTC)))
     first = "null" if type(other) is object else json.dumps(other)
-    marked = json.dumps(put(beat, (*held[:-1], mark), "")).replace(f"{json.dumps(mark)}: \"\"", f'"{key}": {first}')
+    marked = json.dumps(put(beat, (*held[:-1], mark), "")).replace(f'{json.dumps(mark)}: ""', f'"{key}": {first}')
     return post("a key twice", who, random.choice((marked, f"[{marked}]")).encode())
 
 

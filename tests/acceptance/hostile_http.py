@@ -85,15 +85,28 @@ _TARGETS = (
     "/v1//heartbeats", "http://collector/v1/heartbeats", "*", "/%", "/%zz", "/\xff", "/é", "/" + "a" * 8_000, "/openapi.json",
     "/livez", "/readyz", "/metrics", "/docs", "/?" + "a=b&" * 1_500, "/v1/heartbeats?" + "x" * 20_000, "/v1/endpoints",
 )  # fmt: skip
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "BREW", "post", "")
+_METHODS = (
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "PATCH",
+    "OPTIONS",
+    "TRACE",
+    "CONNECT",
+    "PROPFIND",
+    "BREW",
+    "post",
+    "",
+)
 
 
 def targets(random: Random, who: Knocker) -> Knock:
     body = b"{}" if random.random() < 0.5 else b""
     given = {"Authorization": f"Bearer {who.key}", "Content-Length": str(len(body))}
     method, target = random.choice(_METHODS), random.choice(_TARGETS)
-    # The answer to HEAD has no body, and the reader may wait for none.
-    return Knock("odd addresses", wire(method, target, given, body), cut=method in ("HEAD", "CONNECT", "TRACE", ""))
+    return Knock("odd addresses", wire(method, target, given, body))
 
 
 def garbage(random: Random, who: Knocker) -> Knock:
@@ -130,15 +143,18 @@ _SLUGS = (
 
 def pings(random: Random, who: Knocker) -> Knock:
     """Known addresses and unknown ones, with whatever a script may put behind them."""
-    base = random.choice((*who.pings, *who.pings, "/ping/not-a-uuid", "/ping", "/ping/", "/ping/%00", "/ping/" + "0" * 36))
+    base = random.choice(
+        (*who.pings, *who.pings, "/ping/not-a-uuid", "/ping", "/ping/", "/ping/%00", "/ping/" + "0" * 36)
+    )
     slug = f"/{random.choice(_SLUGS)}" if random.random() < 0.6 else ""
-    target = f"{base}{slug}{random.choice(_STEPS)}{random.choice(_QUERIES)}"
+    step = random.choice(_STEPS)
+    target = f"{base}{slug}{step}{random.choice(_QUERIES)}"
     method = random.choice(("GET", "HEAD", "POST", "POST", "POST", "PUT", "DELETE"))
     body = random.choice(_PING_BODIES)(random) if method == "POST" else b""
     given = {"Content-Length": str(len(body)), "User-Agent": random.choice(("curl/8", "", "\xff", "x" * 3_000))}
     if random.random() < 0.1:
         given["Content-Encoding"] = random.choice(("gzip", "br"))
-    return Knock("pings", wire(method, target, given, body), cut=method == "HEAD", source=somewhere(random))
+    return Knock("pings", wire(method, target, given, body), tells=step != "/log", source=somewhere(random))
 
 
 _PING_BODIES = (

@@ -16,9 +16,10 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from collector.administer import Deed, enrol_operator, enrol_practice
+from collector.administer import Deed, add_key, add_ping, enrol_operator, enrol_practice, set_keep_logs
+from collector.model.credential import Holder
 from collector.model.heartbeat import Heartbeat
-from collector.store.connect import connect
+from collector.store.connect import Connection, connect
 from deploy.local import Services
 from tests.acceptance import hostile, hostile_http
 from tests.acceptance.conftest import eventually
@@ -35,7 +36,7 @@ PRACTICES = 6
 MOST_MEMORY_MB = 400
 
 # Nobody is told to come back later here.
-UNHURRIED: dict[str, str] = {}
+UNHURRIED = {"PRACTICE_RATE": "1e6", "PRACTICE_BURST": "1e9"}
 SECTIONS: dict[str, TypeAdapter[Any]] = {
     name: TypeAdapter(one.annotation)
     for name, one in Heartbeat.model_fields.items()
@@ -72,12 +73,15 @@ class Told:
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     accepted: dict[UUID, tuple[datetime, Heartbeat]] = field(default_factory=dict)
+    pings: int = 0
     unanswered: set[UUID] = field(default_factory=set)
 
     def add(self, knock: Knock, answer: Answer) -> None:
         self.statuses.setdefault(knock.kind, Counter())[answer.status] += 1
         if answer.status >= 500 or (answer.status == 0 and not knock.cut):
             self.fault(knock, f"{answer.status} {answer.body[:300]!r}")
+        if knock.tells and answer.status in (200, 201):
+            self.pings += 1
         if answer.status == 0 and knock.body:
             self.unanswered.update(Heartbeat.model_validate_json(one).id for one in knock.items)
         if answer.status == 202:
@@ -151,14 +155,24 @@ async def _enrolled(database_url: str) -> tuple[list[Knocker], str]:
     conn = await connect(database_url)
     try:
         deed = Deed("test", datetime.now(UTC))
-        practices = [await enrol_practice(conn, f"Cabinet {n}", "Europe/Paris", deed) for n in range(PRACTICES)]
-        return [Knocker(str(one.key)) for one in practices], str(await enrol_operator(conn, "Ada", deed))
+        knockers = [await _knocker(conn, f"Cabinet {n}", deed) for n in range(PRACTICES)]
+        return knockers, str(await enrol_operator(conn, "Ada", deed))
     finally:
         await conn.close()
 
 
+async def _knocker(conn: Connection, name: str, deed: Deed) -> Knocker:
+    enrolled = await enrol_practice(conn, name, "Europe/Paris", deed)
+    script = await add_key(conn, enrolled.practice, Holder.SCRIPT, deed)
+    job = await add_ping(conn, enrolled.practice, None, "nightly", deed)
+    await set_keep_logs(conn, enrolled.practice, deed, keep=name.endswith("0"))
+    return Knocker(str(enrolled.key), pings=(f"/ping/{script}", f"/ping/{job}"))
+
+
 @pytest.fixture(scope="module")
-async def attacked(server: Server, services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Attacked]:
+async def attacked(
+    server: Server, services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Attacked]:
     logs = tmp_path_factory.mktemp("hostile")
     async with (
         _fresh(server) as database,
@@ -185,7 +199,9 @@ def test_ten_thousand_hostile_requests_are_answered_in_time_and_never_with_a_fau
     told = attacked.told
     assert sum(one.total() for one in told.statuses.values()) >= 10_000
     assert not told.faults, "\n\n".join(told.faults[:20])
-    assert 429 not in {status for seen in told.statuses.values() for status in seen}, "these must not be told apart by rate"
+    assert 429 not in {status for seen in told.statuses.values() for status in seen}, (
+        "these must not be told apart by rate"
+    )
 
 
 def test_what_is_hostile_is_let_in_where_it_keeps_the_contract_and_nowhere_else(attacked: Attacked) -> None:
@@ -214,6 +230,12 @@ async def test_what_was_accepted_is_what_is_stored(attacked: Attacked) -> None:
     told_otherwise = await owner.fetch("SELECT heartbeat_id FROM section WHERE kind IN ('ping', 'mail', 'log')")
     assert accepted.keys() == beats.keys() | {row["heartbeat_id"] for row in told_otherwise}
     assert {key: accepted[key] for key in beats} == beats
+
+
+async def test_each_acknowledged_ping_is_one_run(attacked: Attacked) -> None:
+    runs = await attacked.database.owner.fetch("SELECT body FROM section WHERE kind = 'ping'")
+    assert len(runs) == attacked.told.pings > 0
+    assert all(len(SECTIONS["backups"].validate_json(row["body"])) == 1 for row in runs)
 
 
 async def test_each_section_can_be_read_back_as_it_was_sent(attacked: Attacked) -> None:

@@ -1,49 +1,62 @@
 """`make bench`: real services, real load, figures on the screen and in `build/bench.json`."""
 
-import asyncio
-from datetime import UTC, datetime
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
 
-from rich.console import Console
+import typer
 from rich.table import Table
 
-from collector.administer import Deed, enrol_practice
-from collector.store.connect import connect
-from collector.store.migrate import apply_migrations, prepare
-from deploy.local import fetch_program, local_services
+from deploy.local import local_services
 from tests.bench.figure import RESULTS, Figure, write_figures
-from tests.bench.intake import measure_intake
+from tests.bench.ground import Ground, console, prepare_ground
+from tests.bench.heartbeat_bytes import measure_bytes
+from tests.bench.intake_batch import measure_batch
+from tests.bench.intake_overload import SECONDS, measure_overload
+from tests.bench.intake_single import measure_single
 
-console = Console(highlight=False)
+
+class Bench(StrEnum):
+    """In their order."""
+
+    HEARTBEAT_BYTES = "heartbeat_bytes"
+    INTAKE_SINGLE = "intake_single"
+    INTAKE_BATCH = "intake_batch"
+    INTAKE_OVERLOAD = "intake_overload"
 
 
-def main() -> None:
-    with local_services(say=console.print) as services:
-        apply_migrations(services.database_url)
-        key = asyncio.run(_prepare(services.database_url))
-        console.print("Intake, one heartbeat a request: about a minute and a half")
-        figures = measure_intake(services.database_url, key, fetch_program("wrk", say=console.print))
+_BENCHES: dict[Bench, tuple[str, Callable[[Ground], list[Figure]]]] = {
+    Bench.HEARTBEAT_BYTES: ("A bare heartbeat on disk: half a minute", measure_bytes),
+    Bench.INTAKE_SINGLE: ("Intake, one heartbeat a request: about a minute and a half", measure_single),
+    Bench.INTAKE_BATCH: ("Intake, batches of 500: about a minute and a half", measure_batch),
+    Bench.INTAKE_OVERLOAD: (f"Intake at ten times what it sustains: {SECONDS} s", measure_overload),
+}
+
+
+def main(only: Annotated[list[Bench] | None, typer.Option(help="one of them, or several; else all")] = None) -> None:
+    """Measure, print, and write `build/bench.json`."""
+    figures: list[Figure] = []
+    with TemporaryDirectory() as room, local_services(say=console.print) as services:
+        ground = prepare_ground(services, Path(room))
+        for bench in only or list(Bench):
+            title, measure = _BENCHES[bench]
+            console.print(title)
+            figures += measure(ground)
     write_figures(figures)
     console.print(_table(figures))
     console.print(f"written to {RESULTS}")
 
 
-async def _prepare(database_url: str) -> str:
-    await prepare(database_url)
-    conn = await connect(database_url)
-    try:
-        deed = Deed(actor="bench", at=datetime.now(UTC))
-        return str((await enrol_practice(conn, "Bench", "Europe/Paris", deed)).key)
-    finally:
-        await conn.close()
-
-
 def _table(figures: list[Figure]) -> Table:
-    table = Table("figure", "value", "unit", "target")
+    table = Table("figure", "value", "unit", "target", "holds")
     for figure in figures:
-        target = f"{figure.target.bound} {figure.target.value:g}" if figure.target else "none yet"
-        table.add_row(figure.name, f"{figure.value:.3f}", figure.unit, target)
+        target = f"{figure.target.bound} {figure.target.value:g}" if figure.target else "none"
+        holds = {True: "yes", False: "NO", None: ""}[figure.target.holds(figure.value) if figure.target else None]
+        table.add_row(figure.name, f"{figure.value:.3f}", figure.unit, target, holds)
     return table
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

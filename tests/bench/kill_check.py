@@ -15,6 +15,7 @@ _DURABLE = "SELECT current_setting('fsync'), current_setting('synchronous_commit
 _ACCEPTED = "SELECT id, received_at FROM accepted WHERE received_at >= $1"
 _BEATS = "SELECT id, received_at FROM heartbeat WHERE received_at >= $1"
 _RUNS = "SELECT heartbeat_id, body->0->>'run_id' AS run_id FROM section WHERE kind = 'backups' AND received_at >= $1"
+_PINGS = "SELECT heartbeat_id, body->0->>'run_id' AS run_id FROM section WHERE kind = 'ping' AND received_at >= $1"
 _WAKES = "SELECT heartbeat_id FROM wake WHERE heartbeat_id IS NOT NULL AND received_at >= $1"
 _FOLDED = "SELECT heartbeat_id FROM folded WHERE received_at >= $1"
 _WAITING = "SELECT count(*) FROM wake"
@@ -46,11 +47,15 @@ class _Stored:
     beats: dict[UUID, datetime]
     runs: dict[UUID, str]
     known: set[UUID]  # waits to be folded, or is
+    pings: Counter[UUID]  # by run
     twice: set[UUID]
 
     def whole(self, key: UUID, run_id: str) -> bool:
         stored = self.accepted.get(key) == self.beats.get(key) is not None
         return stored and self.runs.get(key) == run_id and key in self.known
+
+    def as_told(self, key: UUID, account: Account) -> bool:
+        return self.whole(key, account.sent[key]) and self.accepted[key] == account.acknowledged[key]
 
 
 async def check_durable(database_url: str) -> None:
@@ -65,16 +70,19 @@ async def check_durable(database_url: str) -> None:
 
 
 async def check(database_url: str, account: Account, keys: Iterable[UUID], since: datetime = EVER) -> Found:
-    """`keys` were acknowledged; what else is stored since must be all there too, and once."""
+    """`keys` were acknowledged; what else is stored since must be all there too, and once.
+
+    A ping that was sent once must be there once; one that was sent again has no id by which to know it.
+    """
     asked = list(keys)
     stored = await _stored(database_url, since)
-    lost = {
-        key for key in asked
-        if not stored.whole(key, account.sent[key]) or stored.accepted[key] != account.acknowledged[key]
-    }  # fmt: skip
+    pings = {key: stored.pings[key] for key in asked if key in account.pinged}
+    lost = {key for key, times in pings.items() if times == 0}
+    doubled = {key for key, times in pings.items() if times > account.pinged[key]}
+    lost |= {key for key in asked if key not in pings and not stored.as_told(key, account)}
     seen = stored.accepted.keys() | stored.beats.keys() | stored.runs.keys() | stored.known
     halves = {key for key in seen if key in account.sent and not stored.whole(key, account.sent[key])}
-    return Found(lost, stored.twice, halves)
+    return Found(lost, stored.twice | doubled, halves)
 
 
 async def count_waiting(database_url: str) -> int:
@@ -93,6 +101,7 @@ async def _stored(database_url: str, since: datetime) -> _Stored:
             accepted = await conn.fetch(_ACCEPTED, since)
             beats = await conn.fetch(_BEATS, since)
             runs = await conn.fetch(_RUNS, since)
+            pings = await conn.fetch(_PINGS, since)
             wakes = await conn.fetch(_WAKES, since)
             folded = await conn.fetch(_FOLDED, since)
     finally:
@@ -103,6 +112,7 @@ async def _stored(database_url: str, since: datetime) -> _Stored:
         beats={row["id"]: row["received_at"] for row in beats},
         runs={row["heartbeat_id"]: row["run_id"] for row in runs},
         known=set(known),
+        pings=Counter(UUID(row["run_id"]) for row in pings if row["heartbeat_id"] in set(known)),
         twice=_twice([row["id"] for row in beats]) | _twice(known),
     )
 

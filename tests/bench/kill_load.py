@@ -1,4 +1,4 @@
-"""Agents that report without a pause, send again what was not answered, and keep account of every answer."""
+"""Agents and scripts that report without a pause, send again what was not answered, and keep account of answers."""
 
 import asyncio
 import gzip
@@ -27,6 +27,7 @@ class Account:
 
     sent: dict[UUID, str] = field(default_factory=dict)  # the run that it told of
     acknowledged: dict[UUID, datetime] = field(default_factory=dict)
+    pinged: dict[UUID, int] = field(default_factory=dict)  # pings that were acknowledged, and how often each was sent
     unchecked: list[UUID] = field(default_factory=list)
     contradicted: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -41,6 +42,11 @@ class Account:
             self.unchecked.append(key)
         elif self.acknowledged[key] != received_at:
             self.contradicted.append(f"{key}: {self.acknowledged[key]}, then {received_at}")
+        self.alive_at = max(self.alive_at, sent_at)
+
+    def add_ping(self, run_id: UUID, times: int, sent_at: float) -> None:
+        self.pinged[run_id] = times
+        self.unchecked.append(run_id)
         self.alive_at = max(self.alive_at, sent_at)
 
     def take_unchecked(self) -> list[UUID]:
@@ -86,7 +92,9 @@ class Agent:
             return False
         told = answer.json() if answer.status_code == 202 else {}
         results = told.get("results", [told])
-        if [one.get("id") for one in results] != [one["id"] for one in beats] or any("problem" in one for one in results):
+        if [one.get("id") for one in results] != [one["id"] for one in beats] or any(
+            "problem" in one for one in results
+        ):
             self._account.faults.append(f"{answer.status_code} {answer.text[:300]}")
             return True
         for result in results:
@@ -98,7 +106,13 @@ class Agent:
         key, run_id = uuid7(now, self._random), str(uuid4())
         self._account.sent[key] = run_id
         self._seq += 1
-        run = {"job": "daily", "tool": "restic 0.16.4", "run_id": run_id, "status": "success", "finished_at": now.isoformat()}
+        run = {
+            "job": "daily",
+            "tool": "restic 0.16.4",
+            "run_id": run_id,
+            "status": "success",
+            "finished_at": now.isoformat(),
+        }
         return {
             "id": str(key), "seq": self._seq, "sent_at": now.isoformat(), "interval_s": 300, "backups": [run],
             "endpoint": {"id": self._endpoint, "name": "SRV-01", "role": "server"},
@@ -112,3 +126,35 @@ class Agent:
         content = ("\n".join(json.dumps(one) for one in beats) if lines else json.dumps(beats)).encode()
         headers = {"content-type": "application/x-ndjson" if lines else "application/json"}
         return (gzip.compress(content), headers | {"content-encoding": "gzip"}) if zipped else (content, headers)
+
+
+class Script:
+    """Pings the address of a job. A ping has no id: one whose answer was lost and that is sent again is another."""
+
+    def __init__(self, http: httpx.AsyncClient, job_key: str, random: Random, account: Account) -> None:
+        self._http = http
+        self._url = f"/ping/{job_key}"
+        self._random = random
+        self._account = account
+
+    async def report(self, enough: asyncio.Event) -> None:
+        while not enough.is_set():
+            run_id, times = uuid4(), 1
+            while not await self._answered(run_id, times):
+                times += 1
+                await asyncio.sleep(self._random.uniform(*PAUSE_S))
+
+    async def _answered(self, run_id: UUID, times: int) -> bool:
+        sent_at = time.monotonic()
+        try:
+            answer = await self._http.get(self._url, params={"rid": str(run_id)})
+        except httpx.HTTPError:
+            return False
+        if answer.status_code in (429, 503) and "retry-after" in answer.headers:
+            self._account.refused += 1
+            return False
+        if (answer.status_code, answer.text) != (200, "OK"):
+            self._account.faults.append(f"{answer.status_code} {answer.text[:300]}")
+            return True
+        self._account.add_ping(run_id, times, sent_at)
+        return True

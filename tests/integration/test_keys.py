@@ -201,33 +201,58 @@ async def test_where_nothing_is_heard_a_key_is_warm_meanwhile(house: House, aske
     assert asked.key_ids == [key.key_id]
 
 
-async def test_what_was_told_while_the_line_was_cut_is_not_missed(
-    house: House, patient: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key = (await enrol(house)).key
-    may_connect = asyncio.Event()
+@pytest.fixture
+def may_connect(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """While it is clear, no line is opened."""
+    allowed = asyncio.Event()
+    allowed.set()
 
     async def when_allowed(url: str, role: Role, name: str) -> Line:
-        await may_connect.wait()
+        await allowed.wait()
         return await connect_as(url, role, name)
 
-    may_connect.set()
     monkeypatch.setattr(hearing_, "connect_as", when_allowed)
     monkeypatch.setattr(hearing_, "DEAF_AFTER_S", 0.5)
+    return allowed
+
+
+async def cut(house: House) -> None:
+    """The line on which a collector listens is gone, and the one on which it speaks is not."""
+    (pid,) = await lines_of(house)
+    assert await house.owner.fetchval("SELECT pg_terminate_backend($1)", pid)
+
+    async def gone() -> bool:
+        return not await lines_of(house)
+
+    await until(gone)
+
+
+async def test_what_was_told_while_the_line_was_cut_is_not_missed(
+    house: House, patient: None, may_connect: asyncio.Event
+) -> None:
+    key = (await enrol(house)).key
     async with collector(house) as one:
         assert await one.admits(key)
         may_connect.clear()
-        (pid,) = await lines_of(house)
-        assert await house.owner.fetchval("SELECT pg_terminate_backend($1)", pid)
-
-        async def cut() -> bool:
-            return not await lines_of(house)
-
-        await until(cut)
+        await cut(house)
         await revoke(house, key)
         assert await one.admits(key)
         may_connect.set()
         await until(lambda: one.refuses(key))
+
+
+async def test_a_key_that_was_warm_while_it_was_listened_is_asked_for_when_the_line_is_cut(
+    house: House, asked: Asked, may_connect: asyncio.Event
+) -> None:
+    key = (await enrol(house)).key
+    async with collector(house) as one:
+        assert await one.admits(key)
+        await hears(one)
+        may_connect.clear()
+        await cut(house)
+        await revoke(house, key)
+        await until(lambda: one.refuses(key))
+    assert asked.key_ids == [key.key_id] * 2
 
 
 async def test_a_line_that_carries_no_notices_vouches_for_nothing(

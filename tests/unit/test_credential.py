@@ -1,11 +1,14 @@
 """Keys: minted, parsed and matched; the secret shows in the token alone."""
 
+from uuid import UUID
+
 import pytest
 
 from collector.model.credential import Credential, Holder
 
 KEY_ID, SECRET = "0123456789abcdef", "ab" * 32
 TOKEN = f"vgp_{KEY_ID}_{SECRET}"
+JOB_TOKEN = "6f1c7b1e-3a55-4a0e-9d53-0f8f6f5b2a11"
 
 
 @pytest.mark.parametrize("holder", list(Holder))
@@ -33,6 +36,10 @@ def test_no_two_minted_keys_share_anything() -> None:
         TOKEN[:-1] + "g",
         TOKEN[:-1] + "\u0661",  # a digit, of another script
         "Bearer " + TOKEN,
+        JOB_TOKEN.upper(),
+        JOB_TOKEN.replace("-", ""),
+        JOB_TOKEN + "\n",
+        "{" + JOB_TOKEN + "}",
     ],
 )
 def test_token_of_another_shape_is_none(token: str) -> None:
@@ -53,3 +60,20 @@ def test_secret_is_hidden_where_a_key_is_shown() -> None:
     for shown in (repr(key), repr([key]), f"{key!r}"):
         assert SECRET not in shown
         assert KEY_ID in shown
+
+
+def test_a_jobs_key_is_a_uuid_and_its_id_tells_nothing_of_it() -> None:
+    minted = Credential.mint(Holder.JOB)
+    assert str(UUID(str(minted))) == str(minted)
+    assert minted.key_id not in str(minted)
+
+
+def test_a_jobs_key_is_found_by_its_url_alone() -> None:
+    key = Credential.parse(JOB_TOKEN)
+    assert key is not None
+    assert key.holder is Holder.JOB
+    assert key == Credential.parse(JOB_TOKEN)
+    other = Credential.parse(JOB_TOKEN[:-1] + "2")
+    assert other is not None
+    assert other.key_id != key.key_id
+    assert JOB_TOKEN not in repr(key)

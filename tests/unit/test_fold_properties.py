@@ -37,7 +37,8 @@ def backups(draw: st.DrawFn) -> Backup:
     status = draw(st.sampled_from(["success", "warning", "failed", "running"]))
     ended = None if status == "running" else draw(moments)
     found = {"job": draw(st.sampled_from("ab")), "tool": "t", "status": status, "finished_at": ended}
-    return Backup.model_validate(found | {"started_at": draw(st.none() | moments)}, strict=False)
+    begun = {"started_at": draw(st.none() | moments), "run_id": draw(st.none() | st.sampled_from("rs"))}
+    return Backup.model_validate(found | begun, strict=False)
 
 
 @st.composite

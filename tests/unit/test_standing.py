@@ -134,6 +134,16 @@ def test_job_says_why_it_is_not_ok(
     assert (one.state, one.reason) == (state, reason)
 
 
+@pytest.mark.parametrize(("ago", "state", "reason"), [
+    (DAY + HOUR - TICK, State.OK, None),
+    (DAY + HOUR, State.CRITICAL, "backup_missed.not_run"),
+])  # fmt: skip
+def test_job_that_is_only_pinged_stands_by_its_schedule(ago: timedelta, state: State, reason: str | None) -> None:
+    pinged = job_state(last_run=run(NOW - ago), endpoint_id=None)
+    (one,) = stands(snapshot(jobs=[pinged]), policy([job_policy(endpoint_id=None)])).jobs
+    assert (one.state, one.reason, one.endpoint) == (state, reason, None)
+
+
 RETIRED_ENDPOINT = policy([job_policy()], retired={endpoint_subject(ENDPOINT): "scrapped"})
 RETIRED_JOB = policy([job_policy()], retired={job_subject(ENDPOINT, "daily"): "not wanted"})
 
@@ -148,8 +158,18 @@ RETIRED_JOB = policy([job_policy()], retired={job_subject(ENDPOINT, "daily"): "n
         (snapshot([endpoint_state()], [WELL]), RETIRED_JOB, State.UNKNOWN, "no_backup_job"),
         (snapshot([endpoint_state()], [WELL]), policy(retired_because="left us"), State.RETIRED, "left us"),
         (snapshot(jobs=[FAILED]), SCHEDULED, State.CRITICAL, "backup_failed.failed"),
+        (snapshot(jobs=[WELL]), SCHEDULED, State.UNKNOWN, "machines_unknown"),
     ],
-    ids=["nothing", "only-scheduled", "no-job", "machine-retired", "job-retired", "practice-retired", "failed"],
+    ids=[
+        "nothing",
+        "only-scheduled",
+        "no-job",
+        "machine-retired",
+        "job-retired",
+        "practice-retired",
+        "failed",
+        "pings",
+    ],
 )
 def test_practice_that_says_nothing_is_unknown(seen: Snapshot, configured: Policy, state: State, reason: str) -> None:
     known = stands(seen, configured)

@@ -24,13 +24,7 @@ AS $$
 $$;
 
 -- Steps of retention, each a transaction of its own: what a step locks it holds for an instant, and it gives up
--- rather than make a commit wait behind it for long. One worker at a time: another one's call does nothing.
-CREATE FUNCTION vigie.keeps_accepted() RETURNS boolean
-LANGUAGE sql
-AS $$
-    SELECT pg_try_advisory_xact_lock(hashtextextended('vigie:keep_accepted', 0))
-$$;
-
+-- rather than make a commit wait behind it for long. One worker at a time; who comes second finds it done.
 -- Makes the partition of the week that begins on a Monday. A week made late takes its rows out of `accepted_other`,
 -- locked first: a row that came in between would refuse the partition.
 CREATE FUNCTION vigie.make_accepted_week(monday date) RETURNS void
@@ -44,13 +38,15 @@ BEGIN
     IF extract(isodow FROM monday) <> 1 THEN
         RAISE EXCEPTION 'no Monday: %', monday;
     END IF;
-    IF to_regclass('vigie.' || part) IS NOT NULL OR NOT keeps_accepted() THEN
+    IF to_regclass('vigie.' || part) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('vigie:keep_accepted', 0));
+    -- Made between our first look and our turn? Asked of the table itself: names are remembered across an advisory lock.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = part AND relnamespace = 'vigie'::regnamespace) THEN
         RETURN;
     END IF;
     LOCK TABLE accepted_other IN ACCESS EXCLUSIVE MODE;
-    IF to_regclass('vigie.' || part) IS NOT NULL THEN
-        RETURN;  -- made between our first look and our turn
-    END IF;
     EXECUTE format('CREATE TABLE %I (LIKE accepted INCLUDING ALL)', part);
     EXECUTE format(
         'WITH early AS (DELETE FROM accepted_other WHERE id >= %L AND id < %L RETURNING *)
@@ -68,9 +64,7 @@ DECLARE
     part text;
     late accepted[];
 BEGIN
-    IF NOT keeps_accepted() THEN
-        RETURN false;
-    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('vigie:keep_accepted', 0));
     SELECT relname INTO part FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = 'accepted'::regclass AND relname ~ '^accepted_[0-9]{8}$'
         AND to_date(right(relname, 8), 'YYYYMMDD') + 7 <= (oldest AT TIME ZONE 'UTC')::date
@@ -92,8 +86,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = vigie, pg_temp
 AS $$
     DELETE FROM accepted_other WHERE received_at < oldest
 $$;
-REVOKE ALL ON FUNCTION vigie.keeps_accepted(), vigie.make_accepted_week(date),
-    vigie.drop_accepted_week(timestamptz), vigie.forget_accepted_other(timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vigie.make_accepted_week(date), vigie.drop_accepted_week(timestamptz),
+    vigie.forget_accepted_other(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION vigie.make_accepted_week(date), vigie.drop_accepted_week(timestamptz),
     vigie.forget_accepted_other(timestamptz) TO vigie_worker;
 

@@ -1,0 +1,358 @@
+"""A broken way to our collectors: told from arrivals, before anybody is found silent, and for a day at most."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from collector.administer import Deed, enrol_practice
+from collector.evaluate import our_gaps, watch_arrivals, weigh_arrivals
+from collector.metrics import WorkerMetrics, new_registry
+from collector.model.heartbeat import Role
+from collector.model.snapshot import Gap
+from collector.store.arrivals import ARRIVED_KEPT, owed_by_fleet
+from collector.store.listening import SHORTFALL_COUNTS, SLOT, extend_listening
+from collector.sweep import ARRIVALS_EVERY_S, Engine
+from tests.factories import DAY, HOUR, MINUTE, NOW, endpoint
+from tests.integration.house import House, count, enrol, judge, report, rows
+
+SECOND = timedelta(seconds=1)
+EVERY = timedelta(seconds=ARRIVALS_EVERY_S)
+
+_SPAN = "INSERT INTO liveness_span (practice_id, endpoint_id, up_from, interval_s) VALUES ($1, $2, $3, $4)"
+
+
+async def enrolled(house: House, practices: int) -> list[UUID]:
+    deed = Deed("test", NOW - DAY)
+    async with house.owner.acquire() as conn:
+        made = [await enrol_practice(conn, f"Cabinet {n}", "Europe/Paris", deed) for n in range(practices)]
+    return [one.practice.practice_id for one in made]
+
+
+async def fleet(house: House, machines: int, interval_s: int = 60, practices: int = 4) -> None:
+    """Machines that have been up since long, spread over practices."""
+    practice_ids = await enrolled(house, practices)
+    spans = [(practice_ids[n % practices], uuid4(), NOW - DAY, interval_s) for n in range(machines)]
+    await house.owner.executemany(_SPAN, spans)
+
+
+async def arrive(house: House, at: datetime, heartbeats: int, collector: str = "a") -> None:
+    async with house.intake.acquire() as conn:
+        await extend_listening(conn, collector, NOW - DAY, at, heartbeats)
+
+
+async def steady(house: House, since: datetime, until: datetime, machines: int, interval_s: int = 60) -> None:
+    """Arrivals of machines whose phases are spread evenly, as a collector writes them down."""
+    for second in range(int((until - since).total_seconds())):
+        arrived = (second + 1) * machines // interval_s - second * machines // interval_s
+        await arrive(house, since + second * SECOND, arrived)
+
+
+async def watch(house: House, now: datetime) -> list[dict[str, object]]:
+    await watch_arrivals(house.worker, now)
+    return await rows(house, "SELECT began_at, ended_at FROM shortfall ORDER BY began_at")
+
+
+def instants(since: datetime, until: datetime, every: timedelta) -> Iterator[datetime]:
+    while since <= until:
+        yield since
+        since += every
+
+
+async def test_a_collector_writes_down_what_arrived_by_the_slot(either_house: House) -> None:
+    for second, heartbeats in ((0, 3), (1, 0), (4, 2), (5, 1)):
+        await arrive(either_house, NOW + second * SECOND, heartbeats)
+    await arrive(either_house, NOW, 7, "b")
+    found = await rows(either_house, "SELECT collector, slot, heartbeats FROM arrived ORDER BY slot, collector")
+    assert [tuple(row.values()) for row in found] == [("a", NOW, 5), ("b", NOW, 7), ("a", NOW + SLOT, 1)]
+    assert await count(either_house, "listening") == 2
+
+
+async def test_a_second_without_arrivals_writes_no_row(house: House) -> None:
+    await arrive(house, NOW, 0)
+    assert await count(house, "arrived") == 0
+
+
+async def test_open_spans_owe_by_their_intervals(either_house: House) -> None:
+    one, other = await enrolled(either_house, 2)
+    for practice_id, interval_s, up_from in ((one, 60, NOW), (one, 60, NOW), (one, 30, NOW), (other, 60, NOW)):
+        await either_house.owner.execute(_SPAN, practice_id, uuid4(), up_from, interval_s)
+    await either_house.owner.execute(_SPAN, other, uuid4(), NOW + SECOND, 60)
+    await either_house.owner.execute("UPDATE liveness_span SET up_to = $1 WHERE interval_s = 30", NOW)
+    async with either_house.worker.acquire() as conn:
+        owed = await owed_by_fleet(conn, NOW)
+    assert owed.endpoints == {60: 3}
+    assert owed.largest == pytest.approx(2 / 60)
+
+
+async def test_nobody_owes_anything_to_a_new_house(either_house: House) -> None:
+    assert await watch(either_house, NOW) == []
+
+
+@pytest.mark.parametrize("machines", [4, 12, 40, 400])
+async def test_a_broken_way_is_seen_before_anybody_is_silent(either_house: House, machines: int) -> None:
+    """A machine is found silent two minutes after it was last heard: its minute, and its grace."""
+    await fleet(either_house, machines)
+    await steady(either_house, NOW - 2 * MINUTE, NOW, machines)
+    first_silent = NOW - MINUTE + MINUTE / machines - SECOND + 2 * MINUTE
+    seen: datetime | None = None
+    for now in instants(NOW, first_silent - EVERY, EVERY):
+        await arrive(either_house, now, 0)  # our collectors listen
+        if await watch(either_house, now):
+            seen = now
+            break
+    assert seen is not None
+    (gap,) = await our_gaps(either_house.worker, NOW + 2 * MINUTE)
+    assert NOW - MINUTE < gap.start <= NOW
+    assert gap.end == NOW + 2 * MINUTE
+
+
+async def test_a_fleet_that_is_heard_as_usual_has_none(house: House) -> None:
+    await fleet(house, 40)
+    await steady(house, NOW - 2 * MINUTE, NOW + 3 * MINUTE, 40)
+    for now in instants(NOW, NOW + 3 * MINUTE, EVERY):
+        assert await watch(house, now) == []
+
+
+async def test_a_shortfall_ends_when_heartbeats_come_again(either_house: House) -> None:
+    await fleet(either_house, 40)
+    assert await watch(either_house, NOW) == [{"began_at": NOW - MINUTE, "ended_at": None}]
+    assert await watch(either_house, NOW + HOUR) == [{"began_at": NOW - MINUTE, "ended_at": None}]
+    await arrive(either_house, NOW + HOUR, 40)
+    over = {"began_at": NOW - MINUTE, "ended_at": NOW + HOUR + SECOND}
+    assert await watch(either_house, NOW + HOUR + SECOND) == [over]
+    await arrive(either_house, NOW + HOUR + MINUTE, 40)
+    assert await watch(either_house, NOW + HOUR + MINUTE) == [over]
+
+
+async def test_of_a_shortfall_that_lasts_the_figures_follow(house: House) -> None:
+    await fleet(house, 60)
+    await watch(house, NOW)
+    await arrive(house, NOW + MINUTE, 6)
+    await watch(house, NOW + MINUTE)
+    (found,) = await rows(house, "SELECT began_at, owed, arrived FROM shortfall")
+    assert found == {"began_at": NOW - MINUTE, "owed": pytest.approx(1.0), "arrived": pytest.approx(0.1)}
+
+
+async def test_many_workers_open_one_and_close_it_once(either_house: House) -> None:
+    await fleet(either_house, 40)
+    await asyncio.gather(*(watch_arrivals(either_house.worker, NOW + n * SECOND) for n in range(6)))
+    assert await count(either_house, "shortfall") == 1
+    await arrive(either_house, NOW + MINUTE, 400)
+    await asyncio.gather(*(watch_arrivals(either_house.worker, NOW + MINUTE + n * SECOND) for n in range(6)))
+    (found,) = await rows(either_house, "SELECT ended_at FROM shortfall")
+    assert NOW + MINUTE <= found["ended_at"] <= NOW + MINUTE + 5 * SECOND
+
+
+async def test_a_practice_whose_line_is_cut_is_no_outage_of_ours(house: House) -> None:
+    await fleet(house, 40, practices=2)
+    assert await watch(house, NOW) == []
+
+
+async def test_what_has_just_come_back_owes_nothing_of_the_past(house: House) -> None:
+    await fleet(house, 40)
+    await house.owner.execute("UPDATE liveness_span SET up_from = $1", NOW - MINUTE)
+    assert await watch(house, NOW) == []
+    assert await watch(house, NOW + 4 * MINUTE) != []
+
+
+async def shortfall(house: House, began: timedelta, ended: timedelta | None) -> None:
+    ended_at = None if ended is None else NOW + ended
+    await house.owner.execute("INSERT INTO shortfall VALUES ($1, $2, 1, 0)", NOW + began, ended_at)
+
+
+def gap(start: timedelta, end: timedelta) -> Gap:
+    return Gap(start=NOW + start, end=NOW + end)
+
+
+@pytest.mark.parametrize(
+    ("listened", "shortfalls", "expected"),
+    [
+        pytest.param([], [(HOUR, 2 * HOUR)], [gap(HOUR, 2 * HOUR)], id="a shortfall alone"),
+        pytest.param([], [(HOUR, None)], [gap(HOUR, DAY)], id="one that lasts"),
+        pytest.param([], [(HOUR, 3 * DAY)], [gap(HOUR, DAY)], id="one that lasted then"),
+        pytest.param([], [(DAY, 2 * DAY)], [], id="one that was to come"),
+        pytest.param(
+            [(-DAY, HOUR), (3 * HOUR, DAY)], [(2 * HOUR, 4 * HOUR)], [gap(HOUR, 4 * HOUR)], id="one across a gap's end"
+        ),
+        pytest.param(
+            [(-DAY, HOUR), (4 * HOUR, DAY)], [(2 * HOUR, 3 * HOUR)], [gap(HOUR, 4 * HOUR)], id="one within a gap"
+        ),
+        pytest.param(
+            [(-DAY, 2 * HOUR), (3 * HOUR, DAY)],
+            [(HOUR, 2 * HOUR), (5 * HOUR, 6 * HOUR)],
+            [gap(HOUR, 3 * HOUR), gap(5 * HOUR, 6 * HOUR)],
+            id="one that touches a gap, and one apart",
+        ),
+    ],
+)
+async def test_gaps_and_shortfalls_are_merged(
+    either_house: House,
+    listened: Sequence[tuple[timedelta, timedelta]],
+    shortfalls: Sequence[tuple[timedelta, timedelta | None]],
+    expected: list[Gap],
+) -> None:
+    async with either_house.intake.acquire() as conn:
+        for up_from, up_to in listened:
+            await extend_listening(conn, "a", NOW + up_from, NOW + up_to)
+    for began, ended in shortfalls:
+        await shortfall(either_house, began, ended)
+    assert list(await our_gaps(either_house.worker, NOW + DAY)) == expected
+
+
+@pytest.mark.parametrize("ended", [None, 30 * HOUR])
+async def test_a_shortfall_counts_for_a_day(house: House, ended: timedelta | None) -> None:
+    await shortfall(house, timedelta(0), ended)
+    assert SHORTFALL_COUNTS == DAY
+    assert await our_gaps(house.worker, NOW + 3 * DAY) == (gap(timedelta(0), DAY),)
+
+
+async def machines_report(house: House, practice_ids: Sequence[UUID], at: datetime, seq: int) -> dict[UUID, UUID]:
+    """A machine of each practice, the same whenever asked."""
+    known = {one: UUID(int=one.int ^ 1) for one in practice_ids}
+    for practice_id, machine in known.items():
+        await report(house, practice_id, at, seq=seq, endpoint=endpoint(machine))
+    await arrive(house, at, len(known))
+    return known
+
+
+async def judged(house: House, practice_ids: Sequence[UUID], now: datetime) -> list[str]:
+    """As a worker does: arrivals first; what changed."""
+    await watch_arrivals(house.worker, now)
+    gaps = await our_gaps(house.worker, now)
+    verdicts = [await judge(house, one, now, gaps) for one in practice_ids]
+    return [change.what.value for verdict in verdicts for change in verdict.changes]
+
+
+async def heard_for_ten_minutes(house: House, practice_ids: Sequence[UUID]) -> None:
+    for minute in range(11):
+        at = NOW - (10 - minute) * MINUTE
+        await machines_report(house, practice_ids, at, minute)
+        assert await judged(house, practice_ids, at) == []
+
+
+async def test_behind_a_broken_load_balancer_nobody_is_alarmed_for_a_day(either_house: House) -> None:
+    practice_ids = await enrolled(either_house, 6)
+    await heard_for_ten_minutes(either_house, practice_ids)
+    for now in (NOW + 66 * SECOND, NOW + 2 * MINUTE, NOW + HOUR, NOW + 23 * HOUR):
+        await arrive(either_house, now, 0)
+        assert await judged(either_house, practice_ids, now) == []
+    at = NOW + 25 * HOUR
+    assert await judged(either_house, practice_ids, at) == ["opened"] * 6
+    assert await judged(either_house, practice_ids, at + MINUTE) == []
+    (found,) = await rows(either_house, "SELECT ended_at FROM shortfall")
+    assert found["ended_at"] is not None
+
+
+async def test_after_our_own_outage_of_two_hours_nothing_false_opens(either_house: House) -> None:
+    """Neither while nobody listens, nor while agents come back one after another."""
+    practice_ids = await enrolled(either_house, 6)
+    await heard_for_ten_minutes(either_house, practice_ids)
+    back = NOW + 2 * HOUR
+    for now in (NOW + MINUTE, NOW + 2 * MINUTE, NOW + HOUR, back):
+        assert await judged(either_house, practice_ids, now) == []
+    for number, practice_id in enumerate(practice_ids):
+        now = back + number * 10 * SECOND
+        async with either_house.intake.acquire() as conn:
+            await extend_listening(conn, "b", back, now, 1)
+        await report(either_house, practice_id, now, seq=11, endpoint=endpoint(UUID(int=practice_id.int ^ 1)))
+        assert await judged(either_house, practice_ids, now) == []
+    assert await judged(either_house, practice_ids, back + 90 * SECOND) == []
+    assert await count(either_house, "incident") == 0
+
+
+async def test_a_practice_that_stays_away_after_our_outage_is_found(house: House) -> None:
+    practice_ids = await enrolled(house, 6)
+    await heard_for_ten_minutes(house, practice_ids)
+    back = NOW + 2 * HOUR
+    assert await judged(house, practice_ids, back) == []
+    found: list[str] = []
+    for minute in range(5):
+        await machines_report(house, practice_ids[1:], back + minute * MINUTE, 11 + minute)
+        found += await judged(house, practice_ids, back + minute * MINUTE)
+    assert found == ["opened"]
+
+
+async def test_workstations_switched_off_in_the_evening_are_no_outage(house: House) -> None:
+    """Nine of ten machines go within a quarter of an hour, and are found silent one after another."""
+    practice_ids = await enrolled(house, 10)
+    up = {one: NOW + (n * 80) * SECOND for n, one in enumerate(practice_ids[1:])} | {practice_ids[0]: NOW + DAY}
+    await heard_for_ten_minutes(house, practice_ids)
+    for minute in range(1, 30):
+        now = NOW + minute * MINUTE
+        await machines_report(house, [one for one in practice_ids if up[one] >= now], now, 10 + minute)
+        await judged(house, practice_ids, now)
+    assert await count(house, "shortfall") == 0
+    assert await count(house, "incident") == 9
+
+
+async def test_a_retired_machine_owes_until_it_is_found_silent(house: House) -> None:
+    """Else replaced machines would be owed for years, and the whole fleet fall short."""
+    practice_id = (await enrol(house)).practice.practice_id
+    await report(house, practice_id, NOW)
+    await judge(house, practice_id, NOW)
+    await house.owner.execute("UPDATE policy SET body = jsonb_set(body, '{retired_because}', '\"left us\"')")
+    due = (await judge(house, practice_id, NOW + SECOND)).next_due
+    assert due == NOW + 2 * MINUTE
+    await judge(house, practice_id, due)
+    assert await rows(house, "SELECT up_to FROM liveness_span") == [{"up_to": NOW}]
+
+
+async def test_an_open_span_owes_by_the_interval_of_now(either_house: House) -> None:
+    practice_id = (await enrol(either_house)).practice.practice_id
+    for seq, interval_s in enumerate((60, 3_600)):
+        at = NOW + seq * SECOND
+        await report(either_house, practice_id, at, seq=seq, interval_s=interval_s, endpoint=endpoint(role=Role.NAS))
+        await judge(either_house, practice_id, at)
+    async with either_house.worker.acquire() as conn:
+        assert (await owed_by_fleet(conn, NOW)).endpoints == {3_600: 1}
+
+
+async def test_the_worker_looks_before_it_claims_and_not_at_every_tick(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[datetime] = []
+
+    async def look(_: object, now: datetime) -> None:
+        looked.append(now)
+
+    monkeypatch.setattr("collector.sweep.watch_arrivals", look)
+    engine = Engine(house.worker, (), WorkerMetrics(new_registry()))
+    for _ in range(3):
+        await engine.sweep()
+    assert len(looked) == 1
+    monkeypatch.setattr("collector.sweep.ARRIVALS_EVERY_S", 0.0)
+    await engine.sweep()
+    assert len(looked) == 2
+
+
+async def test_alarms_do_not_hang_on_the_weighing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("collector.sweep.watch_arrivals", fail)
+    practice_id = (await enrol(house)).practice.practice_id
+    registry = new_registry()
+    await Engine(house.worker, (), WorkerMetrics(registry)).sweep()
+    assert await rows(house, "SELECT practice_id FROM practice_now") == [{"practice_id": practice_id}]
+    assert registry.get_sample_value("vigie_worker_failures_total", {"step": "arrivals"}) == 1
+
+
+async def test_what_arrived_is_kept_two_days(house: House) -> None:
+    now = datetime.now(NOW.tzinfo)
+    await arrive(house, now - ARRIVED_KEPT - MINUTE, 1)
+    await arrive(house, now - ARRIVED_KEPT + MINUTE, 2)
+    await Engine(house.worker, (), WorkerMetrics(new_registry())).keep_house()
+    assert await rows(house, "SELECT heartbeats FROM arrived") == [{"heartbeats": 2}]
+
+
+async def test_the_weighing_of_a_large_fleet_is_told_whole(house: House) -> None:
+    await fleet(house, 1_000)
+    await arrive(house, NOW, 300)
+    async with house.worker.acquire() as conn:
+        arrivals = await weigh_arrivals(conn, NOW + SECOND)
+    assert (arrivals.arrived, arrivals.window) == (300, MINUTE)
+    assert arrivals.per_second == pytest.approx(5.0)
+    assert arrivals.owed.per_second == pytest.approx(1_000 / 60)

@@ -79,7 +79,7 @@ async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], n
         reports = await _reports(conn, practice_id, wakes)
         before = await load_snapshot(conn, practice_id)
         record = await _record(conn, learn(before, reports), policy, now)
-        losses = await renew_losses(conn, practice_id, _reporting(reports), now)
+        losses = await renew_losses(conn, practice_id, reports, now)
         sightings = await last_sightings(conn, practice_id, list(record.snapshot.endpoints), now, losses)
         verdict = judge(record, sightings, gaps, now)
         await _keep(conn, record, reports, verdict, now)
@@ -90,10 +90,6 @@ async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], n
 async def _reports(conn: Connection, practice_id: UUID, wakes: Sequence[Wake]) -> tuple[Report, ...]:
     wanted = [(wake.received_at, wake.heartbeat_id) for wake in wakes if wake.heartbeat_id]
     return await load_reports(conn, practice_id, wanted) if wanted else ()
-
-
-def _reporting(reports: Sequence[Report]) -> set[UUID]:
-    return {one.endpoint_id for one in reports if one.endpoint_id is not None}
 
 
 async def _record(conn: Connection, snapshot: Snapshot, policy: Policy, now: datetime) -> Record:

@@ -20,6 +20,7 @@ _SECTIONS: Mapping[str, TypeAdapter[object]] = {
     "protection": TypeAdapter(tuple[Protection, ...]),
     "alerts": TypeAdapter(tuple[Alert, ...]),
 }
+_TO_JSON = tuple((kind, adapter.serializer.to_json) for kind, adapter in _SECTIONS.items())
 # The heartbeat rule's least grace is longer (collector/rules/liveness.py), so that every heartbeat
 # that ends a silence is late by this measure, and wakes the worker.
 LATE = 1.25
@@ -97,8 +98,12 @@ class Changes:
 
 
 def _bodies(beat: Heartbeat) -> dict[str, bytes]:
-    present = ((kind, getattr(beat, kind), adapter) for kind, adapter in _SECTIONS.items())
-    return {kind: adapter.dump_json(value) for kind, value, adapter in present if value is not None}
+    bodies = {}
+    for kind, to_json in _TO_JSON:
+        section = getattr(beat, kind)
+        if section is not None:
+            bodies[kind] = to_json(section)
+    return bodies
 
 
 def _back(last: _Last | None, beat: Heartbeat, received_at: datetime) -> bool:

@@ -16,6 +16,8 @@ from collector.store.intake import Arrival, Identity, append
 # Two lanes: while one waits for the disk, the other gathers and sends.
 LANES = 2
 MOST_IN_COMMIT = 1_000
+# Heartbeats of a request that comes before those with more.
+SMALL = 20
 # In flight at once: at a commit rate of thousands a second each of them is served in well under a second.
 MOST_REQUESTS = 256
 MOST_BYTES = 16 * 1024 * 1024
@@ -37,50 +39,62 @@ class _Waiting:
     size: int
     stored: asyncio.Future[Received]
 
+    @property
+    def small(self) -> bool:
+        return len(self.arrivals) <= SMALL
+
 
 class GroupCommit:
     """A bounded queue of arrivals and the lanes that commit them.
 
-    1. A lane takes whatever waits, at once when idle: batches grow with the load, without a fixed delay.
+    1. A lane takes whatever waits, at once when idle: batches grow with the load, without a fixed delay. Small requests
+       come before large ones, and leave them room: a machine's sign of life does not wait for another's backlog.
     2. It appends them all in one statement, and answers each waiter after the commit.
     3. If the statement is refused, each waiter's arrivals are tried alone: one bad row sinks no neighbour.
 
-    `committed` counts heartbeats since the start. Whatever is queued or in a commit counts against the bounds: by
-    requests, so that those let in are served soon, by heartbeats and by bytes, so that memory is bounded.
+    Bounds hold for what is queued or in a commit: `queue` heartbeats in large requests, and requests and bytes of all.
     """
 
     def __init__(self, pool: Pool, metrics: IntakeMetrics, queue: int) -> None:
         self._pool = pool
         self._metrics = metrics
         self._queue = queue
-        self._waiting: deque[_Waiting] = deque()
+        self._small: deque[_Waiting] = deque()
+        self._large: deque[_Waiting] = deque()
         self._wanted = asyncio.Event()
-        self._requests = self._heartbeats = self._bytes = 0
-        self.committed = 0
+        self._requests = self._bytes = self._in_large = 0
+        self.committed = 0  # heartbeats, since the start
 
     @property
     def full(self) -> bool:
         """Whether to turn requests away unread; `store` may still refuse one that is let in."""
-        return self._requests >= MOST_REQUESTS or self._heartbeats >= self._queue or self._bytes >= MOST_BYTES
+        return self._requests >= MOST_REQUESTS or self._bytes >= MOST_BYTES
+
+    @property
+    def full_of_large(self) -> bool:
+        """Whether a large request need not be parsed."""
+        return self.full or self._in_large >= self._queue
 
     async def store(self, arrivals: Sequence[Arrival]) -> Received:
         """When each was first received, once they are committed. Raises OverloadedError or StoreAwayError."""
         size = sum(len(section.body) for arrival in arrivals for section in arrival.sections)
-        if self.full or (self._requests and self._beyond(len(arrivals), size)):
-            raise OverloadedError
         waiting = _Waiting(arrivals, size, asyncio.get_running_loop().create_future())
+        if self.full or (self._requests and not self._has_room(waiting)):
+            raise OverloadedError
         self._count(waiting, 1)
-        self._waiting.append(waiting)
+        (self._small if waiting.small else self._large).append(waiting)
         self._wanted.set()
         return await waiting.stored
 
-    def _beyond(self, heartbeats: int, size: int) -> bool:
-        return self._heartbeats + heartbeats > self._queue or self._bytes + size > MOST_BYTES
+    def _has_room(self, waiting: _Waiting) -> bool:
+        if self._bytes + waiting.size > MOST_BYTES:
+            return False
+        return waiting.small or self._in_large + len(waiting.arrivals) <= self._queue
 
     def _count(self, waiting: _Waiting, sign: int) -> None:
         self._requests += sign
-        self._heartbeats += sign * len(waiting.arrivals)
         self._bytes += sign * waiting.size
+        self._in_large += 0 if waiting.small else sign * len(waiting.arrivals)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -90,7 +104,7 @@ class GroupCommit:
 
     async def _lane(self) -> None:
         while True:
-            while not self._waiting:
+            while not (self._small or self._large):
                 self._wanted.clear()
                 await self._wanted.wait()
             group = self._take()
@@ -99,12 +113,8 @@ class GroupCommit:
                 self._count(waiting, -1)
 
     def _take(self) -> list[_Waiting]:
-        group: list[_Waiting] = []
-        room = MOST_IN_COMMIT
-        while self._waiting and (not group or len(self._waiting[0].arrivals) <= room):
-            group.append(self._waiting.popleft())
-            room -= len(group[-1].arrivals)
-        return group
+        small = _taken(self._small, MOST_IN_COMMIT // 2)
+        return small + _taken(self._large, MOST_IN_COMMIT - sum(len(waiting.arrivals) for waiting in small))
 
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
@@ -140,6 +150,15 @@ class GroupCommit:
         fresh = (one for key, one in once.items() if one.beat and received[key] == one.received_at)
         self.committed += sum(1 for _ in fresh)
         return received
+
+
+def _taken(queue: deque[_Waiting], room: int) -> list[_Waiting]:
+    """The last one may go beyond the room: whatever its size, it must fit some time."""
+    taken: list[_Waiting] = []
+    while queue and room > 0:
+        taken.append(queue.popleft())
+        room -= len(taken[-1].arrivals)
+    return taken
 
 
 def _fail(group: list[_Waiting], error: Exception) -> None:

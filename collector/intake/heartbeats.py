@@ -142,13 +142,14 @@ class Door:
 
     def _opened(self, practice_id: UUID, body: Body, clock_at: datetime | None) -> Parcel:
         """Read what came, unless it could not be queued any more: parsing is what costs."""
-        if self._commit.full:
+        single = body.shape is Shape.SINGLE
+        if self._commit.full if single else self._commit.full_of_large:
             raise overloaded()
         paid = tokens_of(1, len(body.raw))
         self._take(practice_id, paid)
         found = read_heartbeats(body)
         self._admission.owe(practice_id, tokens_of(len(found), len(body.raw)) - paid)
-        return self._parcel(practice_id, found, Clocks(datetime.now(UTC), clock_at), single=body.shape is Shape.SINGLE)
+        return self._parcel(practice_id, found, Clocks(datetime.now(UTC), clock_at), single=single)
 
     def _parcel(
         self, practice_id: UUID, found: Sequence[Heartbeat | Broken], clocks: Clocks, *, single: bool

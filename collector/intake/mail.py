@@ -1,7 +1,7 @@
 """What the collector answers to a mail: a run of the job whose address it is, or why not, in a sentence."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
@@ -9,7 +9,7 @@ from random import Random
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException
 
 from collector.intake.admission import Admission, TooMuchError, tokens_of
-from collector.intake.figures import read_figures
+from collector.intake.figures import Figures, read_figures
 from collector.intake.group_commit import GroupCommit, OverloadedError
 from collector.intake.keys import Keyring, TooManyGuessesError, UnknownKeyError
 from collector.intake.letter import Letter, read_letter
@@ -21,6 +21,7 @@ from collector.model.identity import uuid7
 from collector.model.mail import MailRules
 from collector.store.connect import StoreAwayError, UnstorableError
 from collector.store.intake import Arrival, SectionRow
+from collector.store.kept_logs import Log
 from collector.store.practice_keys import PracticeKey
 
 _log = logger("mail")
@@ -170,21 +171,12 @@ def _away() -> RefusedError:
 def _arrival(addressee: _Addressee, letter: Letter, status: RunStatus, now: datetime) -> Arrival:
     """The run ended when its mail came: a device's clock, and how long a mail was under way, is nobody's word."""
     key = addressee.key
-    figures = read_figures(letter.text)
-    run = Backup(
-        job=addressee.job,
-        tool=figures.tool if figures else "mail",
-        status=status,
-        finished_at=now,
-        bytes_total=figures.bytes_total if figures else None,
-        bytes_added=figures.bytes_added if figures else None,
-        files_total=figures.files_total if figures else None,
-        files_changed=figures.files_changed if figures else None,
-    )
+    figures = read_figures(letter.text) or Figures("mail")
+    run = Backup(job=addressee.job, status=status, finished_at=now, **asdict(figures))
     sections = [SectionRow("mail", f"[{run.model_dump_json()}]")]
     if key.keep_logs:
-        said = {"job": addressee.job, "action": "mail", "text": f"{letter.subject}\n\n{letter.text}"}
-        sections.append(SectionRow("log", json.dumps(said)))
+        log = Log(job=addressee.job, action="mail", text=f"{letter.subject}\n\n{letter.text}")
+        sections.append(SectionRow("log", log.model_dump_json()))
     return Arrival(
         practice_id=key.practice_id,
         endpoint_id=key.endpoint_id,

@@ -17,12 +17,15 @@ from collector.metrics import IntakeMetrics
 from collector.model.credential import Holder
 from collector.problems import RETRY_AFTER_S, ProblemError
 from collector.store.connect import AWAY, StoreAwayError, UnstorableError
+from collector.store.intake import Arrival
 from collector.store.job_slugs import MOST_SLUGS, SlugJob, TooManySlugsError
 from collector.store.practice_keys import PracticeKey
 
 PREFIX = "/ping/"
 METHODS = ("GET", "HEAD", "POST")
 BODY_LIMIT = 100_000
+# All that are being read at once.
+BODIES_LIMIT = 8 * 1024 * 1024
 
 # What a client can do wrong, and what the store can run into; each has its answer in `_refusal`.
 _REFUSALS = (
@@ -43,7 +46,7 @@ class PingDoor:
         self._slugs = slugs
         self._commit = commit
         self._metrics = metrics
-        self._bodies = Bodies()
+        self._bodies = Bodies(BODIES_LIMIT)
         self._body_limit = body_limit
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
@@ -73,19 +76,23 @@ class PingDoor:
             raise OverloadedError
         key = await self._admitted(ping, scope)
         job, created = await self._job(key, ping)
-        said = await read_beginning(receive, self._body_limit, self._bodies, key.practice_id)
-        arrival = arrival_of(
+        arrival = await self._read(ping, key, job, scope, receive)
+        if arrival:
+            await self._commit.store([arrival])
+        return created
+
+    async def _read(self, ping: Ping, key: PracticeKey, job: SlugJob, scope: Scope, receive: Receive) -> Arrival | None:
+        """Apart, so that no body waits for its commit."""
+        body = await read_beginning(receive, self._body_limit, self._bodies, key.practice_id)
+        return arrival_of(
             ping,
             job,
-            said.decode("utf-8", "replace").replace("\x00", ""),
+            body.decode("utf-8", "replace").replace("\x00", ""),
             practice_id=key.practice_id,
             user_agent=_user_agent(scope),
             keep_log=key.keep_logs,
             now=datetime.now(UTC),
         )
-        if arrival:
-            await self._commit.store([arrival])
-        return created
 
     async def _admitted(self, ping: Ping, scope: Scope) -> PracticeKey:
         client = scope.get("client")

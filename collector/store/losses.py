@@ -1,15 +1,18 @@
 """How many heartbeats of its last day each endpoint lost on the way, counted by the holes in `seq`.
 
-Counted here and not by collectors: what one of two behind a load balancer lacks has come to the other. A hole makes a
-collector store every section again, and so wake the worker (collector/intake/changes.py): only an endpoint that
-reported has to be counted anew, and one whose oldest hole has passed out of the day.
+Counted here and not by collectors: what one of two behind a load balancer lacks has come to the other. Reading a day
+of an endpoint costs a thousand scattered rows, so it is done only where there is a reason:
+1. A hole makes a collector store every section again, and so wake the worker (collector/intake/changes.py): only
+   an endpoint that reported can have lost more, and only if what came before it does not precede it in `seq`.
+2. One that lacks some is counted anew when it reports, and when its oldest hole has passed out of the day.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from collector.model.report import Report
 from collector.store.connect import Connection
 
 COUNTED = timedelta(days=1)
@@ -40,6 +43,19 @@ _COUNT = """
     WHERE missing BETWEEN 1 AND 86400 / interval_s AND at <= next_at
     GROUP BY endpoint_id
 """
+_BROKEN = """
+    SELECT DISTINCT h.endpoint_id
+    FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[]) AS told (endpoint_id, received_at, id)
+    JOIN heartbeat AS h ON h.practice_id = $1 AND h.endpoint_id = told.endpoint_id
+        AND h.received_at = told.received_at AND h.id = told.id
+    LEFT JOIN LATERAL (
+        SELECT seq FROM heartbeat AS b
+        WHERE b.practice_id = $1 AND b.endpoint_id = h.endpoint_id AND b.received_at <= h.received_at
+            AND (b.received_at < h.received_at OR b.seq < h.seq)
+        ORDER BY b.received_at DESC, b.seq DESC LIMIT 1
+    ) AS before ON true
+    WHERE before.seq IS DISTINCT FROM h.seq - 1
+"""
 _KEPT = "SELECT endpoint_id, lost, lapses_at FROM heartbeat_loss WHERE practice_id = $1"
 _FORGET = "DELETE FROM heartbeat_loss WHERE practice_id = $1 AND endpoint_id = ANY ($2::uuid[])"
 _KEEP = """
@@ -58,19 +74,33 @@ async def count_losses(
 
 
 async def renew_losses(
-    conn: Connection, practice_id: UUID, reported: Collection[UUID], now: datetime
+    conn: Connection, practice_id: UUID, reports: Sequence[Report], now: datetime
 ) -> Mapping[UUID, Loss]:
-    """The same for all of a practice, where only those in `reported` may have changed but by the clock."""
+    """The same for all of a practice, where these reports are what is new."""
     kept = {row["endpoint_id"]: Loss(row["lost"], row["lapses_at"]) for row in await conn.fetch(_KEPT, practice_id)}
-    stale = {*reported, *(one for one, loss in kept.items() if loss.lapses_at <= now)}
+    stale = {one for one, loss in kept.items() if loss.lapses_at <= now}
+    stale |= {one.endpoint_id for one in reports if one.endpoint_id in kept}
+    stale |= await _broken(conn, practice_id, [one for one in reports if one.endpoint_id not in kept])
     if not stale:
         return kept
     counted = await count_losses(conn, practice_id, stale, now)
-    if gone := [one for one in stale if one in kept and one not in counted]:
-        await conn.execute(_FORGET, practice_id, gone)
-    if changed := {one: loss for one, loss in counted.items() if kept.get(one) != loss}:
-        losses = list(changed.values())
-        await conn.execute(
-            _KEEP, practice_id, list(changed), [one.lost for one in losses], [one.lapses_at for one in losses]
-        )
-    return {**{one: loss for one, loss in kept.items() if one not in stale}, **counted}
+    await _keep(conn, practice_id, kept.keys() & stale - counted.keys(), counted)
+    return {one: loss for one, loss in kept.items() if one not in stale} | dict(counted)
+
+
+async def _broken(conn: Connection, practice_id: UUID, reports: Sequence[Report]) -> set[UUID]:
+    """Endpoints whose count does not go on where the heartbeat before left it."""
+    told = [(one.endpoint_id, one.received_at, one.heartbeat_id) for one in reports if one.endpoint_id is not None]
+    if not told:
+        return set()
+    endpoints, received, ids = zip(*told, strict=True)
+    return {row["endpoint_id"] for row in await conn.fetch(_BROKEN, practice_id, endpoints, received, ids)}
+
+
+async def _keep(conn: Connection, practice_id: UUID, gone: Collection[UUID], counted: Mapping[UUID, Loss]) -> None:
+    if gone:
+        await conn.execute(_FORGET, practice_id, list(gone))
+    if counted:
+        losses = counted.values()
+        lost, lapses_at = [one.lost for one in losses], [one.lapses_at for one in losses]
+        await conn.execute(_KEEP, practice_id, list(counted), lost, lapses_at)

@@ -168,46 +168,40 @@ async def test_every_command_does_what_it_says(deployed: Shell) -> None:
     await eventually(machines, "the machine that curl reported")
     assert (await deployed.job("accounting", "success"))["state"] == "unknown", "nobody has scheduled it"
     await deployed.job("nas-photos", "success")
+    await _cron_tells_how_the_run_ended(deployed)
     for command in commands(section("Let go")):
         await deployed.run(command)
 
 
-@pytest.fixture
-async def pinged(deployed: Shell) -> Shell:
-    """A practice with the jobs that the README gives URLs to."""
-    watched = next(commands(section("Watch a practice")))
-    for command in (watched, *commands(section("Sending heartbeats"))):
-        if command.startswith(("vigie practice add", "vigie ping add")):
-            await deployed.run(command)
-    return deployed
-
-
-async def test_the_line_for_cron_tells_how_the_run_ended(pinged: Shell) -> None:
+async def _cron_tells_how_the_run_ended(deployed: Shell) -> None:
     [crontab] = blocks(section("Sending heartbeats"), "crontab")
     *assigned, line = crontab.splitlines()
-    job = pinged.folder / "dump-accounting"
-    pinged.keys["/usr/local/bin/dump-accounting"] = str(job)
-    for exit_code, status in ((0, "success"), (3, "failed")):
+    job = deployed.folder / "dump-accounting"
+    deployed.keys["/usr/local/bin/dump-accounting"] = str(job)
+    for exit_code, status in ((3, "failed"), (0, "success")):
         job.write_text(f"#!/bin/sh\nexit {exit_code}\n")
         job.chmod(0o755)
-        await pinged.run_by_cron(line, assigned)
-        await pinged.job("accounting", status)
+        await deployed.run_by_cron(line, assigned)
+        await deployed.job("accounting", status)
 
 
 async def test_borgmatic_with_the_configuration_shown_reports_its_run(
-    pinged: Shell, borg: Path, borgmatic: Path, tmp_path: Path
+    deployed: Shell, borg: Path, borgmatic: Path, tmp_path: Path
 ) -> None:
     machine = BackupMachine(borg, borgmatic, tmp_path / "machine")
     machine.fill()
+    for command in [*commands(section("Watch a practice")), *commands(section("Sending heartbeats"))]:
+        if command.startswith(("vigie practice add", "vigie ping add")):
+            await deployed.run(command)
     [shown] = blocks(section("Sending heartbeats"), "yaml")
     for printed, real in (("/srv/practice", machine.files), ("/mnt/nas/practice.borg", machine.repository)):
         assert printed in shown
-        pinged.keys[printed] = str(real)
-    configuration = pinged.here(shown)
+        deployed.keys[printed] = str(real)
+    configuration = deployed.here(shown)
     await asyncio.to_thread(machine.create_repository, configuration)
     done = await asyncio.to_thread(machine.run, configuration)
     assert (done.returncode, "error" in done.stderr) == (0, False), done.stdout + done.stderr
-    assert (await pinged.job("documents", "success"))["bytes_total"], "of the figures in its log"
+    assert (await deployed.job("documents", "success"))["bytes_total"], "of the figures in its log"
 
 
 def _of_today(command: str) -> str:

@@ -1,15 +1,19 @@
 """The published contracts against what real processes answer: every status, type and body is documented."""
 
-from collections import Counter
+import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode, openapi
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -17,10 +21,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from collector.administer import Deed, add_key, add_ping, enrol_operator, enrol_practice
-from collector.model.credential import Holder
+from collector.administer import Deed, enrol_operator, enrol_practice
 from collector.store.connect import connect
-from tests.acceptance.mutation import rich
 from tests.acceptance.process import Process
 from tests.conftest import Server, _fresh
 
@@ -41,7 +43,7 @@ class Published:
 
     process: Process
     key: str
-    statuses: Counter[int] = field(default_factory=Counter)
+    calls: int = 0
 
 
 async def _keys(database_url: str) -> dict[str, str]:
@@ -49,12 +51,10 @@ async def _keys(database_url: str) -> dict[str, str]:
     conn = await connect(database_url)
     try:
         enrolled = await enrol_practice(conn, "Cabinet", "Europe/Paris", deed)
-        script = await add_key(conn, enrolled.practice, Holder.SCRIPT, deed)
-        job = await add_ping(conn, enrolled.practice, None, "nightly", deed)
         operator = await enrol_operator(conn, "Ada", deed)
     finally:
         await conn.close()
-    return {"collector": str(enrolled.key), "api": str(operator), "script": str(script), "job": str(job)}
+    return {"collector": str(enrolled.key), "api": str(operator)}
 
 
 @pytest.fixture(scope="module")
@@ -77,22 +77,60 @@ def test_every_answer_is_the_documented_one(
     published: dict[str, Published], process: str, known: bool, mode: GenerationMode
 ) -> None:
     here = published[process]
-    headers = {"authorization": f"Bearer {here.key}"} if known else {}
     schema = openapi.from_url(f"{here.process.url}/openapi.json")
     operations = [one.ok() for one in schema.get_all_operations()]
     assert operations
-    for operation in operations:
-        _try(here, operation.as_strategy(generation_mode=mode), headers)
+    authorization = {"authorization": f"Bearer {here.key}"} if known else {}
+    untrue = [said for one in operations for said in _try(here, one.as_strategy(generation_mode=mode), authorization)]
+    assert not untrue, "\n\n".join(untrue)
+    assert here.calls >= EXAMPLES
 
 
-def _try(here: Published, cases: Any, headers: dict[str, str]) -> None:
+def _try(here: Published, cases: SearchStrategy[Case], authorization: dict[str, str]) -> list[str]:
+    """What one operation answers that its document does not say."""
+
     @settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     @given(cases)
     def tried(case: Case) -> None:
-        answer = case.call_and_validate(here.process.url, headers=headers, checks=CHECKS, timeout=TIMEOUT_S)
-        here.statuses[answer.status_code] += 1
+        here.calls += 1
+        # Guessing is held against an address: each call comes from another, by the word of a proxy.
+        origin = {"x-forwarded-for": f"10.{here.calls >> 16}.{here.calls >> 8 & 255}.{here.calls & 255}"}
+        case.call_and_validate(here.process.url, headers=authorization | origin, checks=CHECKS, timeout=TIMEOUT_S)
 
-    tried()
+    try:
+        tried()
+    except FailureGroup as untrue:
+        return [str(one) for one in untrue.exceptions]
+    except Unsatisfiable:  # nothing can be wrong with a request that says nothing
+        return []
+    return []
+
+
+def test_an_answer_that_is_not_documented_would_be_seen(published: dict[str, Published]) -> None:
+    here = published["collector"]
+    document = httpx.get(f"{here.process.url}/openapi.json").json()
+    del document["paths"]["/v1/heartbeats"]["post"]["responses"]["401"]
+    operation = openapi.from_dict(document)["/v1/heartbeats"]["POST"]
+    assert _try(here, operation.as_strategy(), {})
+
+
+# BUG: FastAPI answers 400 to a body that is not UTF-8, and POST /v1/incidents/{incident_id}/acknowledge says nothing
+# of 400.
+@pytest.mark.parametrize("process", ["collector", "api"])
+def test_a_body_that_is_no_text_gets_a_documented_answer(published: dict[str, Published], process: str) -> None:
+    here = published[process]
+    paths = httpx.get(f"{here.process.url}/openapi.json").json()["paths"]
+    taking = {path: one["post"]["responses"] for path, one in paths.items() if "requestBody" in one.get("post", {})}
+    assert taking
+    headers = {"authorization": f"Bearer {here.key}", "content-type": "application/json"}
+    for path, documented in taking.items():
+        url = here.process.url + re.sub(r"{[^}]*}", str(uuid4()), path)
+        answer = httpx.post(url, content=b"\xff\xfe", headers=headers)
+        assert str(answer.status_code) in documented, path

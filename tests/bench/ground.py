@@ -96,6 +96,7 @@ async def _enrol(database_url: str) -> list[str]:
 
 def load(ground: Ground, collector: Collector, *, connections: int, batch: int, seconds: int) -> Load:
     """One run in which everything is stored; a figure with refusals in it would say nothing."""
+    time.sleep(1.0)  # what the last run left behind is not part of this one
     began, cpu = time.monotonic(), collector.cpu_s
     seen = heard(start_client(ground, collector, connections=connections, batch=batch, seconds=seconds))
     busy = (collector.cpu_s - cpu) / (time.monotonic() - began)

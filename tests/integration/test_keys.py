@@ -1,41 +1,26 @@
-"""Keys at the door: warm without a query, ended within a second, guessed in vain, and known by their last use."""
+"""Keys at the door: warm without a query, ended within a second, and guessed in vain."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pytest
 
-from collector.administer import Deed, NotDoneError, add_key, retire_whole_practice, revoke_key, rotate_key
+from collector.administer import Deed, retire_whole_practice, rotate_key
 from collector.intake import hearing as hearing_
 from collector.intake import keys as keys_
 from collector.intake import strangers
-from collector.intake.hearing import BEHIND_S, NAME, Hearing
-from collector.intake.keys import Keyring, TooManyGuessesError, UnknownKeyError, keep_used
+from collector.intake.hearing import BEHIND_S, NAME
+from collector.intake.keys import TooManyGuessesError
 from collector.model.credential import Credential, Holder
-from collector.store.connect import Line, Pool, Role, StoreAwayError, connect_as, open_pool
-from collector.store.practice_keys import (
-    PracticeKey,
-    add_practice_key,
-    find_practice_key,
-    keys_in_force,
-    list_practice_keys,
-    write_used,
-)
+from collector.store.connect import Line, Role, StoreAwayError, connect_as
+from collector.store.practice_keys import PracticeKey, add_practice_key, find_practice_key
 from tests.factories import DAY, HOUR, NOW
 from tests.integration.house import House, enrol, rows, until
-from tests.integration.test_intake import URL, beat, door
-
-ADDRESS = "192.0.2.1"
-TICK = timedelta(microseconds=1)
-NOWHERE = "postgresql://vigie@127.0.0.1:1/vigie"
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
+from tests.integration.keyrings import ADDRESS, NOWHERE, collector, hears, revoke
+from tests.integration.test_intake import URL, beat, door, now
 
 
 @dataclass
@@ -68,60 +53,10 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hearing_, "BEHIND_S", 3_600.0)
 
 
-@dataclass(frozen=True)
-class Collector:
-    """What one collector knows of keys."""
-
-    hearing: Hearing
-    keyring: Keyring
-
-    async def admits(self, credential: Credential, address: str = ADDRESS) -> bool:
-        try:
-            await self.keyring.admit(str(credential), address)
-        except UnknownKeyError:
-            return False
-        return True
-
-    async def refuses(self, credential: Credential) -> bool:
-        return not await self.admits(credential)
-
-
-@asynccontextmanager
-async def collector(house: House, line: str | None = None, keys_from: str | None = None) -> AsyncIterator[Collector]:
-    """Once it hears; where its line leads elsewhere, at once."""
-    url = house.database.url
-    async with open_pool(keys_from or url, Role.INTAKE, 2) as pool:
-        hearing = Hearing(line or url)
-        running = asyncio.create_task(hearing.run())
-        opened = Collector(hearing, Keyring(pool, hearing))
-        try:
-            if line is None:
-                await hears(opened)
-            yield opened
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-
-
-async def hears(one: Collector) -> None:
-    """A word said from now on has come back."""
-    before = time.monotonic()
-
-    async def heard() -> bool:
-        return one.hearing.heard_until >= before
-
-    await until(heard)
-
-
 async def lines_of(house: House) -> list[int]:
     """The backends on which a collector listens."""
     listening = "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND query ILIKE 'listen%'"
     return [row["pid"] for row in await rows(house, listening + " AND datname = current_database()", NAME)]
-
-
-async def revoke(house: House, credential: Credential) -> None:
-    async with house.owner.acquire() as conn:
-        await revoke_key(conn, credential.key_id, Deed("ada", now()))
 
 
 async def test_a_warm_key_costs_no_query_for_as_long_as_it_is_listened(house: House, asked: Asked) -> None:
@@ -399,127 +334,3 @@ async def test_a_key_of_another_kind_with_the_same_secret_opens_nothing(house: H
     key = (await enrol(house)).key
     async with collector(house) as one:
         assert await one.refuses(Credential(Holder.SCRIPT, key.key_id, key.secret))
-
-
-async def written(pool: Pool, keyring: Keyring) -> None:
-    """As when a collector is stopped."""
-    keeping = asyncio.create_task(keep_used(pool, keyring))
-    await asyncio.sleep(0)
-    keeping.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await keeping
-
-
-async def used_at(house: House, key: Credential) -> datetime | None:
-    found: datetime | None = await house.owner.fetchval("SELECT used_at FROM key_used WHERE key_id = $1", key.key_id)
-    return found
-
-
-async def test_the_last_use_of_each_key_is_written(house: House) -> None:
-    used, unused = (await enrol(house, "A")).key, (await enrol(house, "B")).key
-    async with collector(house) as one:
-        before = now()
-        await one.admits(used)
-        await one.refuses(Credential(Holder.PRACTICE, unused.key_id, "0" * 64))
-        await written(house.intake, one.keyring)
-        first = await used_at(house, used)
-        assert first is not None
-        assert before <= first <= now()
-        assert await used_at(house, unused) is None
-        await one.admits(used)
-        await written(house.intake, one.keyring)
-        again = await used_at(house, used)
-        assert again is not None
-        assert again > first
-
-
-async def test_uses_are_written_now_and_then(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_, "WRITE_USED_EVERY_S", 0.01)
-    key = (await enrol(house)).key
-    async with collector(house) as one:
-        keeping = asyncio.create_task(keep_used(house.intake, one.keyring))
-        assert await one.admits(key)
-        await until(lambda: used_at(house, key))
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-
-
-async def test_a_collector_that_stops_writes_its_last_uses(house: House) -> None:
-    key = (await enrol(house)).key
-    async with door(house.database.url) as client:
-        assert (await client.post(URL, json=beat(), headers={"authorization": f"Bearer {key}"})).status_code == 202
-        assert await used_at(house, key) is None
-    assert await used_at(house, key) is not None
-
-
-async def test_what_another_collector_saw_later_stays(house: House) -> None:
-    enrolled = await enrol(house)
-    whose = (enrolled.practice.practice_id, enrolled.key.key_id)
-    for at, expected in ((NOW, NOW), (NOW - HOUR, NOW), (NOW + HOUR, NOW + HOUR)):
-        async with house.intake.acquire() as conn:
-            await write_used(conn, {whose: at})
-        assert await used_at(house, enrolled.key) == expected
-
-
-async def test_uses_that_could_not_be_written_are_written_later(house: House) -> None:
-    key = (await enrol(house)).key
-    async with collector(house) as one, open_pool(NOWHERE, Role.INTAKE, 1) as nowhere:
-        await one.admits(key)
-        await written(nowhere, one.keyring)
-        assert await used_at(house, key) is None
-        await written(house.intake, one.keyring)
-    assert await used_at(house, key) is not None
-
-
-async def in_force(house: House, practice_id: object, at: datetime, holder: Holder = Holder.PRACTICE) -> list[str]:
-    async with house.owner.acquire() as conn:
-        return await keys_in_force(conn, practice_id, holder, at)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("overlap", [timedelta(0), DAY])
-async def test_the_old_key_is_in_force_until_the_overlap_is_over(house: House, overlap: timedelta) -> None:
-    enrolled = await enrol(house)
-    old, practice_id = enrolled.key.key_id, enrolled.practice.practice_id
-    async with house.owner.acquire() as conn:
-        new = (await rotate_key(conn, enrolled.practice, Holder.PRACTICE, overlap, Deed("ada", NOW))).key_id
-        found = await find_practice_key(conn, old)
-    assert found is not None
-    for at, both in ((NOW + overlap - TICK, True), (NOW + overlap, False)):
-        assert set(await in_force(house, practice_id, at)) == ({old, new} if both else {new})
-        assert found.in_force(at) is both
-    told = await rows(house, "SELECT action, subject FROM audit WHERE actor = 'ada' ORDER BY action")
-    assert [tuple(row.values()) for row in told] == [("add key", f"key:{new}"), ("expire key", f"key:{old}")]
-
-
-async def test_a_third_key_is_not_rotated_in(house: House) -> None:
-    practice = (await enrol(house)).practice
-    async with house.owner.acquire() as conn:
-        await rotate_key(conn, practice, Holder.PRACTICE, DAY, Deed("ada", NOW))
-        with pytest.raises(NotDoneError, match="2 such keys in force"):
-            await rotate_key(conn, practice, Holder.PRACTICE, DAY, Deed("ada", NOW + DAY - TICK))
-        await rotate_key(conn, practice, Holder.PRACTICE, DAY, Deed("ada", NOW + DAY))
-        assert len(await list_practice_keys(conn, practice.practice_id)) == 3
-
-
-async def test_of_two_rotations_at_once_one_is_refused(house: House) -> None:
-    practice = (await enrol(house)).practice
-
-    async def rotated() -> Credential:
-        async with house.owner.acquire() as conn:
-            return await rotate_key(conn, practice, Holder.PRACTICE, DAY, Deed("ada", NOW))
-
-    answers = await asyncio.gather(rotated(), rotated(), return_exceptions=True)
-    assert {type(answer) for answer in answers} == {Credential, NotDoneError}
-    assert len(await in_force(house, practice.practice_id, NOW)) == 2
-
-
-async def test_a_rotation_is_about_one_kind_of_key_and_prolongs_none(house: House) -> None:
-    practice = (await enrol(house)).practice
-    async with house.owner.acquire() as conn:
-        script = await add_key(conn, practice, Holder.SCRIPT, Deed("ada", NOW))
-        await rotate_key(conn, practice, Holder.SCRIPT, HOUR, Deed("ada", NOW))
-        (newest,) = set(await in_force(house, practice.practice_id, NOW, Holder.SCRIPT)) - {script.key_id}
-        await revoke_key(conn, newest, Deed("ada", NOW))
-        await rotate_key(conn, practice, Holder.SCRIPT, DAY, Deed("ada", NOW))
-    assert len(await in_force(house, practice.practice_id, NOW + 400 * DAY)) == 1
-    assert script.key_id not in await in_force(house, practice.practice_id, NOW + HOUR, Holder.SCRIPT)

@@ -92,8 +92,8 @@ async def test_one_address_does_not_take_all_the_room(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sessions, "MOST_OF_AN_ADDRESS", 1)
     reader, writer = await asyncio.open_connection("127.0.0.1", letters.port)
     assert (await reader.readline()).startswith(b"220 ")
-    for address, greeting in (("127.0.0.1", b"421 "), ("127.0.0.2", b"220 ")):
-        other, way = await asyncio.open_connection("127.0.0.1", letters.port, local_addr=(address, 0))
+    for source, greeting in (("127.0.0.1", b"421 "), ("127.0.0.2", b"220 ")):
+        other, way = await asyncio.open_connection("127.0.0.1", letters.port, local_addr=(source, 0))
         assert (await other.readline()).startswith(greeting)
         way.close()
         await way.wait_closed()

@@ -9,6 +9,7 @@ import pytest
 
 from collector.administer import Deed, enrol_practice
 from collector.evaluate import our_gaps, watch_arrivals, weigh_arrivals
+from collector.intake import ledger
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.heartbeat import Role
 from collector.model.snapshot import Gap
@@ -16,7 +17,8 @@ from collector.store.arrivals import ARRIVED_KEPT, owed_by_fleet
 from collector.store.listening import SHORTFALL_COUNTS, SLOT, extend_listening
 from collector.sweep import ARRIVALS_EVERY_S, Engine
 from tests.factories import DAY, HOUR, MINUTE, NOW, endpoint
-from tests.integration.house import House, count, enrol, judge, report, rows
+from tests.integration.house import House, count, enrol, judge, report, rows, until
+from tests.integration.test_intake import URL, beat, door
 
 SECOND = timedelta(seconds=1)
 EVERY = timedelta(seconds=ARRIVALS_EVERY_S)
@@ -240,6 +242,7 @@ async def test_behind_a_broken_load_balancer_nobody_is_alarmed_for_a_day(either_
         await arrive(either_house, now, 0)
         assert await judged(either_house, practice_ids, now) == []
     at = NOW + 25 * HOUR
+    await arrive(either_house, at, 0)
     assert await judged(either_house, practice_ids, at) == ["opened"] * 6
     assert await judged(either_house, practice_ids, at + MINUTE) == []
     (found,) = await rows(either_house, "SELECT ended_at FROM shortfall")
@@ -356,3 +359,43 @@ async def test_the_weighing_of_a_large_fleet_is_told_whole(house: House) -> None
     assert (arrivals.arrived, arrivals.window) == (300, MINUTE)
     assert arrivals.per_second == pytest.approx(5.0)
     assert arrivals.owed.per_second == pytest.approx(1_000 / 60)
+
+
+async def written(house: House) -> int:
+    found: int = await house.owner.fetchval("SELECT coalesce(sum(heartbeats), 0)::bigint FROM arrived")
+    return found
+
+
+async def test_a_running_collector_tells_what_it_stored(house: House) -> None:
+    token = str((await enrol(house)).key)
+    async with door(house.database.url) as client:
+        for seq in range(3):
+            answer = await client.post(URL, json=beat(seq), headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == 202
+
+        async def told() -> bool:
+            return await written(house) == 3
+
+        await until(told)
+
+
+async def test_what_could_not_be_written_down_is_added_with_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = iter([10, 13, 17, *[18] * 100])
+    away = iter([True, False, *[False] * 100])
+
+    async def extend(*told: object) -> None:
+        if next(away):
+            raise OSError
+        await extend_listening(*told)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ledger, "extend_listening", extend)
+    monkeypatch.setattr(ledger, "EVERY_S", 0.01)
+    keeping = asyncio.create_task(ledger.keep_ledger(house.intake, "a", lambda: next(stored)))
+
+    async def told() -> bool:
+        return await written(house) == 8
+
+    await until(told)
+    keeping.cancel()

@@ -88,6 +88,23 @@ async def test_with_redis_a_silent_practice_becomes_a_ticket_at_the_receiver(hou
             assert await sweeps(client, "tick") > 0
 
 
+async def test_arrivals_are_measured_at_scrape_and_a_shortfall_is_opened(house: House) -> None:
+    """Four practices that were heard for an hour, and nobody comes through any more."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+    for n in range(4):
+        practice_id = (await enrol(house, f"Cabinet {n}")).practice.practice_id
+        await house.owner.execute("INSERT INTO liveness_span VALUES ($1, $1, $2, NULL, 60)", practice_id, at)
+    async with at_work(house) as client:
+
+        async def opened() -> bool:
+            return "vigie_shortfall_open 1.0" in (await client.get("/metrics")).text
+
+        await until(opened)
+        metrics = (await client.get("/metrics")).text
+    assert "vigie_arrivals_expected_per_second 0.0666" in metrics
+    assert "vigie_arrivals_per_second 0.0" in metrics
+
+
 async def test_without_redis_the_worker_sweeps_by_itself(house: House) -> None:
     async with at_work(house) as client:
         await judged(house, "Cabinet Alone")
@@ -154,7 +171,9 @@ async def test_a_database_that_is_away_is_outlived(fragile: Services, fragile_ho
     await asyncio.to_thread(fragile.postgres.stop)
     async with at_work(fragile_house) as client:
         assert (await client.get("/readyz")).status_code == 503
-        assert "vigie_outbox_unsent_messages NaN" in (await client.get("/metrics")).text
+        metrics = (await client.get("/metrics")).text
+        for gauge in ("outbox_unsent_messages", "arrivals_expected_per_second", "shortfall_open"):
+            assert f"vigie_{gauge} NaN" in metrics
         await asyncio.to_thread(fragile.postgres.start)
 
         async def ready() -> bool:

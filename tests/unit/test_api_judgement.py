@@ -11,12 +11,13 @@ from api.cursor import from_cursor, to_cursor
 from api.language import Language
 from api.loss import Extent, loss
 from api.moments import Moments
-from api.pulse import JUDGING_TOLERATED, Lapse, lapse
+from api.pulse import JUDGING_TOLERATED, Lapse, Outage, lapse, outage
 from collector.model.finding import State
 from collector.model.heartbeat import Role
 from collector.model.standing import EndpointStanding, JobStanding
 from collector.model.subject import job_subject
 from collector.problems import ProblemError
+from collector.store.arrivals import Shortfall
 from collector.store.incident_pages import NewestKey
 from collector.store.listening import TOLERATED
 from collector.store.noc import Pulse
@@ -25,6 +26,7 @@ from collector.store.reading import PracticeKey
 NOW = datetime(2026, 1, 15, 21, 30, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 SERVER = UUID(int=1)
+SHORT = Shortfall(NOW - timedelta(hours=2), owed=1.5, arrived=0.1)
 
 
 def job(name: str, good: datetime | None, state: State = State.OK, endpoint_id: UUID | None = SERVER) -> JobStanding:
@@ -119,10 +121,28 @@ def test_what_is_retired_loses_nothing() -> None:
         (Pulse(None, None), Lapse.COLLECTORS_AWAY),
         (Pulse(NOW, NOW - JUDGING_TOLERATED), None),
         (Pulse(NOW, NOW - JUDGING_TOLERATED - MOMENT), Lapse.JUDGING_BEHIND),
+        (Pulse(NOW, NOW - JUDGING_TOLERATED - MOMENT, SHORT), Lapse.ARRIVALS_SHORT),
+        (Pulse(NOW - TOLERATED - MOMENT, None, SHORT), Lapse.COLLECTORS_AWAY),
     ],
 )
 def test_a_page_vouches_only_while_we_are_awake(pulse: Pulse, expected: Lapse | None) -> None:
     assert lapse(pulse, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("pulse", "expected"),
+    [
+        (Pulse(NOW, None), None),
+        (Pulse(NOW, NOW - JUDGING_TOLERATED - MOMENT), None),
+        (Pulse(None, None), None),
+        (Pulse(NOW - TOLERATED - MOMENT, None), Outage(NOW - TOLERATED - MOMENT)),
+        (Pulse(NOW, None, SHORT), Outage(SHORT.began_at, 6, 90)),
+        (Pulse(NOW - timedelta(hours=3), None, SHORT), Outage(NOW - timedelta(hours=3), 6, 90)),
+        (Pulse(NOW - timedelta(hours=1), None, SHORT), Outage(SHORT.began_at, 6, 90)),
+    ],
+)
+def test_our_own_outage_is_told_since_it_began(pulse: Pulse, expected: Outage | None) -> None:
+    assert outage(pulse, NOW) == expected
 
 
 @pytest.mark.parametrize(

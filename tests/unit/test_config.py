@@ -67,6 +67,9 @@ MALFORMED = [
     ("VIGIE_INTAKE_QUEUE", "0"),
     ("VIGIE_DATABASE_POOL", "s3cret"),
     ("VIGIE_LOG_FORMAT", "s3cret"),
+    ("VIGIE_SMTP_PORT", "0"),
+    ("VIGIE_SMTP_DOMAIN", "s3cret domain"),
+    ("VIGIE_SMTP_DOMAIN", "s3cret."),
 ]
 
 
@@ -140,3 +143,9 @@ def test_settings_do_not_change() -> None:
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert [name for name, one in Settings.model_fields.items() if not one.description] == []
+
+
+def test_a_certificate_goes_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "go together" in refusal(monkeypatch, VIGIE_SMTP_CERTIFICATE="/tls/chain.pem")
+    monkeypatch.setenv("VIGIE_SMTP_KEY", "/tls/key.pem")
+    assert read_settings().smtp_key

@@ -84,7 +84,7 @@ def test_every_command_it_names_exists_with_its_options() -> None:
     root = typer.main.get_command(app)
     assert isinstance(root, typer.core.TyperGroup)
     named = re.findall(r"(?:^|`)vigie ([a-z]+)(?: ([a-z]+))?([^`\n#]*)", README, re.MULTILINE)
-    assert ("key", "rotate", " --script") in named
+    assert ("key", "add", " --script") in named
     for group, name, rest in named:
         command = root.commands[group]
         if isinstance(command, typer.core.TyperGroup):

@@ -282,6 +282,16 @@ async def test_our_own_outage_is_what_no_collector_covered(grafana: Connection, 
     assert before_we_began.rows == []
 
 
+async def test_a_broken_way_to_us_is_an_outage_too(grafana: Connection, fleet: Pool, now: datetime) -> None:
+    began, over = now - timedelta(hours=5), now - timedelta(hours=4)
+    await fleet.execute("INSERT INTO shortfall VALUES ($1, $2, 1, 0), ($2, NULL, 1, 0)", began, over)
+    asked = await ask(grafana, sql_of("When we were not listening"), until=over)
+    assert [(row["time"], row["text"], row["Length"]) for row in asked.rows] == [
+        (over, "The way to us was broken", 0),
+        (began, "The way to us was broken", 3600),
+    ]
+
+
 async def test_a_ledger_in_which_nobody_listened_is_one_gap(grafana: Connection, now: datetime) -> None:
     asked = await ask(grafana, sql_of("When we were not listening"), since=now - timedelta(hours=1), until=now)
     assert asked.column("Length") == [3600]

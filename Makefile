@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench check generate lock clean venv
+.PHONY: demo test bench kill-rounds check generate lock clean venv
 
 demo: venv
 	$(BIN)/vigie demo $(if $(FOR),--for $(FOR))
@@ -12,6 +12,9 @@ test: venv
 
 bench: venv
 	$(BIN)/python -m tests.bench
+
+kill-rounds: venv  ## kill -9 of random processes under load: about five minutes, or ROUNDS of them
+	$(BIN)/python -m tests.bench.kill_rounds $(if $(ROUNDS),--rounds $(ROUNDS))
 
 check: venv
 	$(BIN)/ruff check

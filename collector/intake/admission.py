@@ -31,6 +31,11 @@ class Admission:
         self._clock = clock
         self._full_at: OrderedDict[UUID, float] = OrderedDict()
 
+    @property
+    def remembered(self) -> int:
+        """Buckets that are not full, as far as is known."""
+        return len(self._full_at)
+
     def take(self, practice_id: UUID, tokens: float) -> None:
         """Raises TooMuchError where the bucket is empty, and takes nothing then. Zero tokens only ask."""
         now = self._clock()

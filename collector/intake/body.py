@@ -42,22 +42,22 @@ class Bodies:
 
     def __init__(self, limit: int = BODIES_LIMIT) -> None:
         self._limit = limit
-        self._held = 0
+        self.held = 0
         self._shares: dict[UUID, int] = {}
 
     def hold(self, practice_id: UUID, size: int) -> None:
         """Raises 503 where too much is held already, by all or by this practice."""
         share = self._shares.get(practice_id, 0)
-        if self._held + size > self._limit or (share and share + size > BATCH_LIMIT):
+        if self.held + size > self._limit or (share and share + size > BATCH_LIMIT):
             detail = "Too many large bodies come at once; nothing was stored. Send the same again."
             raise problem(503, "overloaded", "Too much is being sent", detail, Retry_After="2")
-        self._held += size
+        self.held += size
         self._shares[practice_id] = share + size
 
     def release(self, practice_id: UUID, size: int) -> None:
         if not size:
             return
-        self._held -= size
+        self.held -= size
         left = self._shares.pop(practice_id) - size
         if left:
             self._shares[practice_id] = left

@@ -13,10 +13,8 @@ from collector.metrics import IntakeMetrics
 from collector.store.connect import AWAY, Pool, StoreAwayError, UnstorableError
 from collector.store.intake import Arrival, Identity, append
 
-# Two lanes: while one waits for the disk, the other gathers and sends.
-LANES = 2
 MOST_IN_COMMIT = 1_000
-# Heartbeats of a request that comes before those with more.
+# Heartbeats of a request that does not wait behind larger ones.
 SMALL = 20
 # In flight at once: at a commit rate of thousands a second each of them is served in well under a second.
 MOST_REQUESTS = 256
@@ -47,8 +45,9 @@ class _Waiting:
 class GroupCommit:
     """A bounded queue of arrivals and the lanes that commit them.
 
-    1. A lane takes whatever waits, at once when idle: batches grow with the load, without a fixed delay. Small requests
-       come before large ones, and leave them room: a machine's sign of life does not wait for another's backlog.
+    1. A lane takes whatever waits, at once when idle: what shares a commit grows with the load, without a fixed delay.
+       While one waits for the disk, the other gathers and sends. One looks for small requests first, the other for
+       large ones: a machine's sign of life does not wait behind another's backlog, nor the backlog for ever.
     2. It appends them all in one statement, and answers each waiter after the commit.
     3. If the statement is refused, each waiter's arrivals are tried alone: one bad row sinks no neighbour.
 
@@ -99,22 +98,18 @@ class GroupCommit:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as lanes:
-            for _ in range(LANES):
-                lanes.create_task(self._lane())
+            lanes.create_task(self._lane(self._small, self._large))
+            lanes.create_task(self._lane(self._large, self._small))
 
-    async def _lane(self) -> None:
+    async def _lane(self, first: deque[_Waiting], second: deque[_Waiting]) -> None:
         while True:
-            while not (self._small or self._large):
+            while not (first or second):
                 self._wanted.clear()
                 await self._wanted.wait()
-            group = self._take()
+            group = _taken(first) or _taken(second)
             await self._commit(group)
             for waiting in group:
                 self._count(waiting, -1)
-
-    def _take(self) -> list[_Waiting]:
-        small = _taken(self._small, MOST_IN_COMMIT // 2)
-        return small + _taken(self._large, MOST_IN_COMMIT - sum(len(waiting.arrivals) for waiting in small))
 
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
@@ -152,9 +147,10 @@ class GroupCommit:
         return received
 
 
-def _taken(queue: deque[_Waiting], room: int) -> list[_Waiting]:
-    """The last one may go beyond the room: whatever its size, it must fit some time."""
+def _taken(queue: deque[_Waiting]) -> list[_Waiting]:
+    """The last one may go beyond what a commit should hold: whatever its size, it must fit some time."""
     taken: list[_Waiting] = []
+    room = MOST_IN_COMMIT
     while queue and room > 0:
         taken.append(queue.popleft())
         room -= len(taken[-1].arrivals)

@@ -1,5 +1,6 @@
 """`POST /v1/heartbeats`: the answer leaves only after the commit."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,7 @@ class Door:
         self._keyring = keyring
         self._admission = admission
         self._bodies = Bodies()
+        self._turn = asyncio.Lock()
         self._changes = changes
         self._commit = commit
         self._metrics = metrics
@@ -104,7 +106,12 @@ class Door:
         practice_id = await self._practice_of(headers, scope)
         self._take(practice_id, 0)
         body = await read_body(headers, receive, self._bodies, practice_id)
-        parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
+        if body.shape is not Shape.SINGLE:
+            async with self._turn:
+                await asyncio.sleep(0)
+                parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
+        else:
+            parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
         del body  # it would wait for the commit too
         received = await self._store(parcel)
 

@@ -69,6 +69,12 @@ async def _send(client: httpx.AsyncClient, beat: Heartbeat, key: str, tally: Tal
             tally.accepted += 1
             return
         tally.refused += 1
-        if response is not None and not response.is_server_error:
+        if response is not None and not _later(response):
             return
         await asyncio.sleep(RETRY_S)
+
+
+def _later(response: httpx.Response) -> bool:
+    """Whether the same may be taken another time, as an agent sees it."""
+    later = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
+    return response.is_server_error or response.status_code in later

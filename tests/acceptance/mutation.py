@@ -77,9 +77,9 @@ _NUMBERS: list[object] = [
 _TEXTS: list[object] = [
     "", " ", "\t", "\n", "a\nb", "\x00", "a\x00b", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u200b\u202e", "\ufeff",
     "\uffff", "\ud800", "\udc00\ud800", "a\udfff", "\U0001f9b7", "é" * 200, "\U0001f9b7" * 200, "x" * 200, "x" * 201,
-    "x" * 2_000, "x" * 2_001, "x" * 100_000, "'; DROP TABLE accepted; --", "%s%n", "{0.__class__}", "${jndi:x}", "{{1}}",
-    "<script>alert(1)</script>", "../../etc/passwd", "\\u0000", '"', "\\", "null", "true", "1", "server", "failed",
-    "running", "success", "active", "off", "local", "imaging", "tampering",
+    "x" * 2_000, "x" * 2_001, "x" * 100_000, "'; DROP TABLE accepted; --", "%s%n", "{0.__class__}", "${jndi:x}",
+    "{{1}}", "<script>alert(1)</script>", "../../etc/passwd", "\\u0000", '"', "\\", "null", "true", "1", "server",
+    "failed", "running", "success", "active", "off", "local", "imaging", "tampering",
     "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "not-a-uuid",
     "00000000-0000-7000-8000-000000000000", "urn:uuid:0b6e8a52-7f43-4a37-9d3c-0d7d64a1c001",
     "{0b6e8a52-7f43-4a37-9d3c-0d7d64a1c001}", "0B6E8A527F434A379D3C0D7D64A1C001",

@@ -1,7 +1,6 @@
 """kill -9 under load, a few rounds of it (`make kill-rounds` goes on for longer): nothing acknowledged is lost."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

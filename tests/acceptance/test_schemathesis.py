@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
-from schemathesis import Case, GenerationMode, openapi
+from schemathesis import GenerationMode, openapi
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -78,7 +80,7 @@ def test_every_answer_is_the_documented_one(
 ) -> None:
     here = published[process]
     schema = openapi.from_url(f"{here.process.url}/openapi.json")
-    operations = [one.ok() for one in schema.get_all_operations()]
+    operations = [one.ok() for one in schema.get_all_operations() if isinstance(one, Ok)]
     assert operations
     authorization = {"authorization": f"Bearer {here.key}"} if known else {}
     untrue = [said for one in operations for said in _try(here, one.as_strategy(generation_mode=mode), authorization)]
@@ -86,7 +88,7 @@ def test_every_answer_is_the_documented_one(
     assert here.calls >= EXAMPLES
 
 
-def _try(here: Published, cases: SearchStrategy[Case], authorization: dict[str, str]) -> list[str]:
+def _try(here: Published, cases: SearchStrategy[Any], authorization: dict[str, str]) -> list[str]:
     """What one operation answers that its document does not say."""
 
     @settings(
@@ -98,7 +100,7 @@ def _try(here: Published, cases: SearchStrategy[Case], authorization: dict[str, 
         suppress_health_check=list(HealthCheck),
     )
     @given(cases)
-    def tried(case: Case) -> None:
+    def tried(case: Any) -> None:
         here.calls += 1
         # Guessing is held against an address: each call comes from another, by the word of a proxy.
         origin = {"x-forwarded-for": f"10.{here.calls >> 16}.{here.calls >> 8 & 255}.{here.calls & 255}"}
@@ -132,5 +134,5 @@ def test_a_body_that_is_no_text_gets_a_documented_answer(published: dict[str, Pu
     headers = {"authorization": f"Bearer {here.key}", "content-type": "application/json"}
     for path, documented in taking.items():
         url = here.process.url + re.sub(r"{[^}]*}", str(uuid4()), path)
-        answer = httpx.post(url, content=b"\xff\xfe", headers=headers)
+        answer = httpx.post(url, content=b"-\xff", headers=headers)
         assert str(answer.status_code) in documented, path

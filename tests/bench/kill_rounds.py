@@ -1,4 +1,4 @@
-"""`make kill-rounds`: kill -9 of a random process under load, round after round; what was acknowledged is there once."""
+"""`make kill-rounds`: kill -9 of a random process under load, again and again; what was acknowledged is there once."""
 
 import argparse
 import asyncio
@@ -165,7 +165,7 @@ async def _answers(database_url: str) -> bool:
 async def _rest(here: Field) -> None:
     """Until the worker has folded everything."""
     async with asyncio.timeout(REST_S):
-        while await count_waiting(here.database_url):
+        while await count_waiting(here.database_url):  # noqa: ASYNC110 - another process works
             await asyncio.sleep(0.1)
 
 
@@ -226,7 +226,8 @@ def _line(number: int, rounds: int, outcome: Outcome) -> str:
     account, found = outcome.account, outcome.found
     return (
         f"round {number:>2} of {rounds}: killed {outcome.killed[-1]}, well again after {outcome.healed_s[-1]:.1f} s; "
-        f"{len(account.acknowledged):,} heartbeats and {len(account.pinged):,} pings acknowledged, {account.resent:,} sent again, {account.refused:,} told to wait; "
+        f"{len(account.acknowledged):,} heartbeats and {len(account.pinged):,} pings acknowledged, "
+        f"{account.resent:,} sent again, {account.refused:,} told to wait; "
         f"lost {len(found.lost)}, doubled {len(found.doubled)}, stored by half {len(found.halves)}"
     )
 

@@ -1,9 +1,10 @@
 """The door while the database is away, overloaded or refuses: nothing is acknowledged, and it heals by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import NoReturn
 
 import asyncpg
@@ -13,13 +14,13 @@ from prometheus_client import CollectorRegistry
 from collector.intake import group_commit
 from collector.intake.group_commit import GroupCommit, OverloadedError
 from collector.metrics import IntakeMetrics
-from collector.store.connect import StoreAwayError, UnstorableError
-from collector.store.intake import SectionRow
+from collector.store.connect import Connection, StoreAwayError, UnstorableError
+from collector.store.intake import Arrival, Identity, SectionRow, append
 from collector.store.migrate import apply_migrations, prepare
 from deploy.local import Services
 from tests.conftest import Database, Server, _admin
-from tests.factories import heartbeat
-from tests.integration.house import House, arrival, count, enrol, opened, until
+from tests.factories import MINUTE, PRACTICE, heartbeat
+from tests.integration.house import PATIENCE_S, House, arrival, count, enrol, opened, until
 from tests.integration.test_intake import URL, beat, door
 
 NOBODY = f"Bearer vgp_{'0' * 16}_{'0' * 64}"
@@ -81,22 +82,88 @@ async def test_those_who_wait_share_a_commit(house: House) -> None:
     assert commits <= 2
 
 
-async def test_beyond_the_queue_nothing_is_taken(house: House) -> None:
+def _many(heartbeats: int) -> list[Arrival]:
+    return [arrival(PRACTICE, heartbeat(seq=n)) for n in range(heartbeats)]
+
+
+SECTION = len(arrival(PRACTICE).sections[0].body)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "waiting", "fits", "too_much"),
+    [
+        ("MOST_REQUESTS", 3, [1, 1], 1, None),
+        ("MOST_REQUESTS", 2, [1, 1], None, 1),
+        ("MOST_BYTES", 3 * SECTION, [1, 1], 1, 2),
+        ("SMALL", 1, [4, 4], 2, 3),  # of a queue of ten
+        ("SMALL", 1, [5, 5], 1, 2),  # a small one finds room where a large one does not
+    ],
+)
+async def test_beyond_a_bound_nothing_is_taken(
+    monkeypatch: pytest.MonkeyPatch, house: House, bound: str, value: int, waiting: list[int],
+    fits: int | None, too_much: int | None,
+) -> None:  # fmt: skip
     """No lane runs, so what is queued stays queued."""
-    commit = GroupCommit(house.intake, IntakeMetrics(CollectorRegistry()), 2)
-    waiting = [asyncio.create_task(commit.store([arrival(heartbeat().id, heartbeat(seq=n))])) for n in range(2)]
-    await asyncio.sleep(0)
-    with pytest.raises(OverloadedError):
-        await commit.store([arrival(heartbeat().id)])
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
+    monkeypatch.setattr(group_commit, bound, value)
+    commit = GroupCommit(house.intake, IntakeMetrics(CollectorRegistry()), 10)
+    async with asyncio.TaskGroup() as tasks:
+        queued = [tasks.create_task(commit.store(_many(size))) for size in waiting]
+        await asyncio.sleep(0)
+        if too_much:
+            with pytest.raises(OverloadedError):
+                await commit.store(_many(too_much))
+        if fits:
+            queued.append(tasks.create_task(commit.store(_many(fits))))
+            await asyncio.sleep(0)
+            assert not queued[-1].done()
+        for task in queued:
+            task.cancel()
+
+
+async def test_small_requests_do_not_wait_behind_large_ones(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The large one that came first is held up in the database."""
+    monkeypatch.setattr(group_commit, "append", _held_up_if_large)
+    async with lanes(house) as commit:
+        large = [asyncio.create_task(commit.store(_many(30))) for _ in range(3)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await commit.store(_many(1))
+        assert not any(task.done() for task in large)
+        for task in large:
+            task.cancel()
+
+
+async def _held_up_if_large(conn: Connection, arrivals: Sequence[Arrival]) -> dict[Identity, datetime]:
+    if len(arrivals) > group_commit.SMALL:
+        await asyncio.Event().wait()
+    return await append(conn, arrivals)
+
+
+async def test_what_is_stored_makes_room_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MOST_REQUESTS", 1)
+    async with lanes(house) as commit:
+        for n in range(3):
+            assert not commit.full
+            await commit.store([arrival(PRACTICE, heartbeat(seq=n))])
+            await until(lambda: _is_empty(commit))
+
+
+async def _is_empty(commit: GroupCommit) -> bool:
+    return not commit.full
+
+
+async def test_heartbeats_are_counted_once_and_reports_that_are_none_not_at_all(house: House) -> None:
+    one = arrival(PRACTICE)
+    async with lanes(house) as commit:
+        await commit.store([one, arrival(PRACTICE), replace(arrival(PRACTICE), beat=None)])
+        await commit.store([replace(one, received_at=one.received_at + MINUTE)])
+        assert commit.committed == 2
 
 
 async def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits(house: House) -> None:
     practice_id = (await enrol(house)).practice.practice_id
     async with lanes(house, queue=1) as commit:
-        assert len(await commit.store([arrival(practice_id, heartbeat(seq=n)) for n in range(5)])) == 5
+        assert len(await commit.store([arrival(practice_id, heartbeat(seq=n)) for n in range(50)])) == 50
 
 
 async def test_a_wrong_port_is_503_and_the_process_lives() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from collector.administer import Enrolled
+from collector.intake import group_commit
 from collector.intake.admission import Admission
 from collector.intake.figures import read_figures
 from collector.model.credential import Credential, Holder
@@ -200,8 +201,11 @@ async def test_a_store_that_is_away_leaves_the_mail_with_its_sender(house: House
         await nothing_stored(house, letters, "away")
 
 
-async def test_a_full_queue_leaves_the_mail_with_its_sender(house: House, daily: str) -> None:
-    async with mailbox(house, queue=0) as letters:
+async def test_a_full_queue_leaves_the_mail_with_its_sender(
+    house: House, daily: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MOST_REQUESTS", 0)
+    async with mailbox(house) as letters:
         assert (await letters.send(daily, mail("ok")))[0] == 451
         await nothing_stored(house, letters, "overloaded")
 

@@ -1,16 +1,21 @@
 """A request's body within its limits, inflated or not: a body, or a problem and nothing else."""
 
+import asyncio
 import gzip
 import zlib
 from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
+from collector.intake import body as intake_body
 from collector.intake.body import BATCH_LIMIT, SINGLE_LIMIT, Bodies, Body, Shape, read_body
 from collector.problems import ProblemError
 from tests.factories import PRACTICE
+
+OTHER = UUID(int=1)
 
 
 def request(*chunks: bytes, **headers: str | bytes) -> Request:
@@ -152,3 +157,86 @@ async def test_gzip_that_gives_nothing_is_not_read_for_ever(begin: bytes) -> Non
         await read(reading)
     assert refused.value.problem.status in (400, 413)
     assert (await reading.receive())["more_body"]
+
+
+def never_ending(*chunks: bytes) -> Request:
+    """A client that sends so much, and then nothing."""
+    left = list(chunks)
+
+    async def receive() -> Message:
+        if not left:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": left.pop(0), "more_body": True}
+
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+
+
+@pytest.mark.parametrize("chunks", [(), (b"{",)], ids=["nothing", "half"])
+@pytest.mark.parametrize("patience", ["IDLE_S", "WHOLE_S"])
+async def test_body_that_does_not_come_in_time_is_refused_and_the_connection_closed(
+    monkeypatch: pytest.MonkeyPatch, patience: str, chunks: tuple[bytes, ...]
+) -> None:
+    monkeypatch.setattr(intake_body, patience, 0.01)
+    bodies = Bodies()
+    with pytest.raises(ProblemError) as refused:
+        await read(never_ending(*chunks), bodies)
+    assert (refused.value.problem.status, refused.value.headers) == (408, {"Connection": "close"})
+    assert bodies.held == 0
+
+
+async def test_a_trickle_is_bounded_by_the_time_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes well in time."""
+    monkeypatch.setattr(intake_body, "WHOLE_S", 0.05)
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.001)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    with pytest.raises(ProblemError) as refused:
+        await read(Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive))
+    assert refused.value.problem.type == "urn:vigie:too_slow"
+
+
+async def test_a_client_that_goes_away_leaves_nothing_behind() -> None:
+    bodies = Bodies()
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"[", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    with pytest.raises(ProblemError) as refused:
+        await read(Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive), bodies)
+    assert refused.value.problem.type == "urn:vigie:disconnected"
+    assert bodies.held == 0
+
+
+@pytest.mark.parametrize(("size", "expected"), [(100, "read"), (101, "503, again in 2")])
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_all_bodies_together_are_bounded_by_what_they_are_inflated(
+    size: int, expected: str, encoding: str
+) -> None:
+    bodies = Bodies(1_000)
+    bodies.hold(OTHER, 900)
+    raw = b"x" * size
+    sent = request(gzip.compress(raw) if encoding == "gzip" else raw, content_encoding=encoding)
+    try:
+        seen = "read" if (await read(sent, bodies)).raw == raw else "wrong"
+    except ProblemError as error:
+        seen = f"{error.problem.status}, again in {error.headers['Retry-After']}"
+    assert (seen, bodies.held) == (expected, 900)
+
+
+@pytest.mark.parametrize(("practice", "held"), [(PRACTICE, False), (OTHER, True)], ids=["its own", "another"])
+async def test_one_practice_cannot_hold_the_room_of_all(practice: UUID, *, held: bool) -> None:
+    bodies = Bodies()
+    bodies.hold(PRACTICE, BATCH_LIMIT)
+    if held:
+        bodies.hold(practice, BATCH_LIMIT)
+    else:
+        with pytest.raises(ProblemError):
+            bodies.hold(practice, 1)
+    bodies.release(PRACTICE, BATCH_LIMIT)
+    bodies.hold(PRACTICE, 1)

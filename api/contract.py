@@ -166,6 +166,7 @@ def _named(wanted: type[BaseModel], source: object) -> dict[str, Any]:
 
 
 _WHEN = {
+    400: "the body is not JSON in UTF-8",
     401: "no token of an operator in force",
     404: "no such thing",
     409: "it is over",

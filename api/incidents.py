@@ -54,7 +54,7 @@ async def incidents(
     return Page(items=[IncidentAnswer.of(row) for row in rows[:limit]], next=following)
 
 
-@routes.post("/{incident_id}/acknowledge", responses=problems(404, 409))
+@routes.post("/{incident_id}/acknowledge", responses=problems(400, 404, 409))
 async def acknowledge_incident(
     desk: AtDesk, operator: SignedOperator, incident_id: UUID, said: Acknowledgement | None = None
 ) -> IncidentAnswer:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from collector.logs import logger
-from collector.store.connect import AWAY, Pool
+from collector.store.connect import AWAY, Pool, borrowed
 
 READY_TIMEOUT_S = 2.0
 
@@ -53,8 +53,8 @@ async def vital(loop: Awaitable[None], name: str) -> None:
 
 async def _answers(pool: Pool) -> bool:
     try:
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            await pool.execute("SELECT 1")
+        async with asyncio.timeout(READY_TIMEOUT_S), borrowed(pool) as conn:
+            await conn.execute("SELECT 1")
             return True
     except AWAY:
         return False

@@ -213,8 +213,11 @@ async def _measure(metrics: WorkerMetrics, pool: Pool) -> None:
 
 @asynccontextmanager
 async def _work(settings: Settings, metrics: WorkerMetrics) -> AsyncIterator[Pool]:
-    pool = open_pool(settings.database_url.get_secret_value(), Role.WORKER, settings.database_pool)
-    async with pool, httpx.AsyncClient() as client, asyncio.TaskGroup() as tasks:
+    async with (
+        open_pool(settings.database_url.get_secret_value(), Role.WORKER, settings.database_pool) as pool,
+        httpx.AsyncClient() as client,
+        asyncio.TaskGroup() as tasks,
+    ):
         engine = Engine(pool, _channels(settings, client), metrics)
         ticks = Ticks() if settings.redis_url else None
         loops = [

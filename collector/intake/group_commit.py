@@ -10,7 +10,7 @@ import asyncpg
 
 from collector.logs import logger
 from collector.metrics import IntakeMetrics
-from collector.store.connect import AWAY, Pool, StoreAwayError, UnstorableError
+from collector.store.connect import AWAY, Pool, StoreAwayError, UnstorableError, borrowed
 from collector.store.intake import Arrival, Identity, append
 
 MOST_IN_COMMIT = 1_000
@@ -140,7 +140,7 @@ class GroupCommit:
         once = {arrival.identity: arrival for arrival in reversed(arrivals)}  # the first of a twin counts
         self._metrics.commit_heartbeats.observe(len(once))
         with self._metrics.commit_seconds.time():
-            async with asyncio.timeout(PATIENCE_S), self._pool.acquire() as conn:
+            async with asyncio.timeout(PATIENCE_S), borrowed(self._pool) as conn:
                 received = await append(conn, list(once.values()))
         fresh = (one for key, one in once.items() if one.beat and received[key] == one.received_at)
         self.committed += sum(1 for _ in fresh)

@@ -1,6 +1,5 @@
 """`POST /v1/heartbeats`: the answer leaves only after the commit."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -58,7 +57,7 @@ def _date(header: str) -> datetime | None:
     """An HTTP date (RFC 9110, section 5.6.7) within the calendar; anything else tells nothing."""
     try:
         read = parsedate_to_datetime(header)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
     told = read if read.tzinfo else read.replace(tzinfo=UTC)
     return told if EARLIEST <= told <= LATEST else None
@@ -73,7 +72,6 @@ class Door:
         self._keyring = keyring
         self._admission = admission
         self._bodies = Bodies()
-        self._turn = asyncio.Lock()
         self._changes = changes
         self._commit = commit
         self._metrics = metrics
@@ -106,12 +104,7 @@ class Door:
         practice_id = await self._practice_of(headers, scope)
         self._take(practice_id, 0)
         body = await read_body(headers, receive, self._bodies, practice_id)
-        if body.shape is not Shape.SINGLE:
-            async with self._turn:
-                await asyncio.sleep(0)
-                parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
-        else:
-            parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
+        parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
         del body  # it would wait for the commit too
         received = await self._store(parcel)
 

@@ -11,7 +11,7 @@ from collector.intake.strangers import Strangers
 from collector.intake.warm import Warm
 from collector.logs import logger
 from collector.model.credential import Credential
-from collector.store.connect import Pool
+from collector.store.connect import Pool, borrowed
 from collector.store.practice_keys import PracticeKey, find_practice_key, write_used
 
 WRITE_USED_EVERY_S = 60.0
@@ -78,7 +78,7 @@ class Keyring:
         return key
 
     async def _ask(self, key_id: str) -> PracticeKey | None:
-        async with self._pool.acquire() as conn:
+        async with borrowed(self._pool) as conn:
             return await find_practice_key(conn, key_id)
 
 
@@ -97,7 +97,7 @@ async def _write(pool: Pool, keyring: Keyring) -> None:
     if not used:
         return
     try:
-        async with asyncio.timeout(_WRITE_S), pool.acquire() as conn:
+        async with asyncio.timeout(_WRITE_S), borrowed(pool) as conn:
             await write_used(conn, used)
     except Exception as error:  # noqa: BLE001 - it is written with the next
         _log.warning("the keys' last uses could not be written", error=type(error).__name__)

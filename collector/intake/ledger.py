@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from collector.logs import logger
-from collector.store.connect import Pool
+from collector.store.connect import Pool, borrowed
 from collector.store.listening import TOLERATED, extend_listening
 
 EVERY_S = 1.0
@@ -24,7 +24,7 @@ async def keep_ledger(pool: Pool, collector: str, committed: Callable[[], int]) 
         if now - up_to > TOLERATED:
             up_from = now
         try:
-            async with pool.acquire() as conn:
+            async with borrowed(pool) as conn:
                 await extend_listening(conn, collector, up_from, now, so_far - told)
             up_to, told = now, so_far
         except Exception as error:  # noqa: BLE001 - the ledger must go on

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from collector.intake.hearing import Hearing
 from collector.intake.warm import Warm
-from collector.store.connect import Pool
+from collector.store.connect import Pool, borrowed
 from collector.store.job_slugs import SlugJob, create_job_slug, jobs_of_slug
 
 _Key = tuple[UUID, str]  # practice, slug
@@ -32,13 +32,13 @@ class Slugs:
 
     async def create(self, practice_id: UUID, slug: str) -> bool:
         """Whether it was not there yet. Raises TooManySlugsError, or what the store raises when it is away."""
-        async with self._pool.acquire() as conn:
+        async with borrowed(self._pool) as conn:
             created = await create_job_slug(conn, practice_id, slug)
         self._warm.forget(_notice(practice_id))
         return created
 
     async def _ask(self, key: _Key) -> tuple[SlugJob, ...]:
-        async with self._pool.acquire() as conn:
+        async with borrowed(self._pool) as conn:
             return await jobs_of_slug(conn, *key)
 
 

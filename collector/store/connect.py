@@ -1,5 +1,8 @@
 """Pools of connections, each bound to the database role of its process."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ else:
 # jsonb columns arrive as text on purpose: pydantic reads text faster than Python objects.
 
 COMMAND_TIMEOUT_S = 10.0
+CLOSE_S = 2.0
 FLEET = "fleet"
 
 
@@ -66,13 +70,14 @@ AWAY = (
 )
 
 
-def open_pool(url: str, role: Role, size: int) -> Pool:
-    """A pool that acts as `role`, to be entered before use, inside a running loop.
+@asynccontextmanager
+async def open_pool(url: str, role: Role, size: int) -> AsyncIterator[Pool]:
+    """A pool that acts as `role`.
 
     Its statements time out: a stuck server is an error. It connects when first asked, so that a process
-    starts while its database is away.
+    starts while its database is away; and it does not wait long for a server that is gone when it closes.
     """
-    return asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         url,
         min_size=0,
         max_size=size,
@@ -80,6 +85,30 @@ def open_pool(url: str, role: Role, size: int) -> Pool:
         timeout=COMMAND_TIMEOUT_S,
         server_settings=_settings(role),
     )
+    try:
+        yield pool
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await pool.close()
+
+
+@asynccontextmanager
+async def borrowed(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for whoever has a deadline: over a dead line it is dropped, where the pool would wait for it.
+
+    asyncpg takes a connection back only once the statement on it is cancelled, ten seconds later over a dead line.
+    Those that lie in the pool are then as dead, and made anew.
+    """
+    conn = await pool.acquire()
+    try:
+        yield conn
+    except (TimeoutError, asyncio.CancelledError):
+        conn.terminate()
+        await pool.expire_connections()
+        raise
+    finally:
+        await pool.release(conn)
 
 
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":

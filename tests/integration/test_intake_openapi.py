@@ -28,8 +28,8 @@ async def test_the_openapi_document_is_complete(client: httpx.AsyncClient) -> No
     for schema in schemas.values():
         Draft202012Validator.check_schema(schema)
     post = document["paths"][URL]["post"]
-    assert post["responses"].keys() >= {"202", "400", "401", "413", "415", "422", "503"}
-    for status in ("400", "401", "413", "415", "422", "503"):
+    assert post["responses"].keys() >= {"202", "400", "401", "408", "413", "415", "422", "429", "503"}
+    for status in ("400", "401", "408", "413", "415", "422", "429", "503"):
         assert post["responses"][status]["content"].keys() == {"application/problem+json"}, status
     assert post["security"] == [{"practiceKey": []}]
     assert schemas["Heartbeat"]["required"] == ["id", "seq", "sent_at", "interval_s", "endpoint"]

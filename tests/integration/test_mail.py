@@ -195,8 +195,8 @@ async def test_whoever_guesses_is_hung_up_on(letters: Letters) -> None:
 
 
 async def test_a_store_that_is_away_leaves_the_mail_with_its_sender(house: House, daily: str) -> None:
-    nobody = open_pool("postgresql://nobody@127.0.0.1:1/nothing", Role.INTAKE, 1)
-    async with nobody, mailbox(house, pool=nobody) as letters:
+    away = open_pool("postgresql://nobody@127.0.0.1:1/nothing", Role.INTAKE, 1)
+    async with away as nobody, mailbox(house, pool=nobody) as letters:
         assert (await letters.send(daily, mail("ok")))[0] == 451
         await nothing_stored(house, letters, "away")
 

@@ -11,7 +11,7 @@ import pytest
 from collector.store.connect import lock_practice
 from collector.store.intake import Arrival, SectionRow, append
 from tests.factories import HOUR, MINUTE, NOW, backup, heartbeat
-from tests.integration.house import House, arrival, count, enrol, rows, store, until
+from tests.integration.house import House, arrival, count, enrol, judge, rows, store, until
 
 A = UUID("0b6e8a52-7f43-4a37-9d3c-0d7d64a1a001")
 B = UUID("0b6e8a52-7f43-4a37-9d3c-0d7d64a1a002")
@@ -113,19 +113,25 @@ async def test_batches_that_share_resends_in_any_order_do_not_deadlock(either_ho
     assert await count(either_house, "heartbeat") == 200
 
 
-async def test_a_worker_that_holds_a_practice_does_not_hold_up_intake(either_house: House) -> None:
-    practice_id = (await enrol(either_house)).practice.practice_id
-    async with either_house.worker.acquire() as worker, worker.transaction():
-        await lock_practice(worker, practice_id)
-        await worker.fetch("DELETE FROM wake WHERE practice_id = $1", practice_id)
-        await worker.execute("UPDATE due SET evaluate_at = $2 WHERE practice_id = $1", practice_id, NOW)
-        assert await _stored_at_once(either_house, arrival(practice_id))
+_LOCKED = {
+    "practice": "SELECT FROM practice WHERE practice_id = $1 FOR UPDATE",
+    "due": "SELECT FROM due WHERE practice_id = $1 FOR UPDATE",
+    "snapshot": "SELECT FROM snapshot WHERE practice_id = $1 FOR UPDATE",
+    "policy": "SELECT FROM policy WHERE practice_id = $1 FOR UPDATE",
+    "wake": "DELETE FROM wake WHERE practice_id = $1",
+}
 
 
-async def test_a_locked_practice_row_does_not_hold_up_intake(either_house: House) -> None:
+async def test_whoever_holds_a_practice_does_not_hold_up_intake(either_house: House) -> None:
+    """A worker's lock, and every row of the practice that there is, all at once and by the owner, who may lock all."""
     practice_id = (await enrol(either_house)).practice.practice_id
+    await store(either_house, arrival(practice_id))
+    await judge(either_house, practice_id, NOW)
+    await store(either_house, arrival(practice_id, heartbeat(NOW + MINUTE, seq=7)))
     async with either_house.owner.acquire() as owner, owner.transaction():
-        await owner.execute("SELECT FROM practice WHERE practice_id = $1 FOR UPDATE", practice_id)
+        await lock_practice(owner, practice_id)
+        locked = {table: await owner.execute(statement, practice_id) for table, statement in _LOCKED.items()}
+        assert not [table for table, done in locked.items() if done.endswith(" 0")]
         assert await _stored_at_once(either_house, arrival(practice_id))
 
 

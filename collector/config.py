@@ -55,7 +55,9 @@ class Settings(BaseSettings):
         timedelta(seconds=10), gt=timedelta(0), description="how long a receiver may take (ISO 8601)"
     )
     database_pool: int = Field(8, ge=1, le=200, description="connections of each process")
-    intake_queue: int = Field(5_000, ge=1, description="heartbeats in batches that wait for a commit before 503 is answered")
+    intake_queue: int = Field(
+        5_000, ge=1, description="heartbeats in batches that wait for a commit before 503 is answered"
+    )
     practice_rate: float = Field(50, gt=0, description="heartbeats a second that one practice may send for long")
     practice_burst: float = Field(
         10_000, gt=0, description="heartbeats that it may send at once: what its machines held back over an outage"

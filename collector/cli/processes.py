@@ -7,6 +7,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from collector.cli.patience import PatientProtocol
 from collector.cli.words import refuse, settings
 from collector.config import Settings
 from collector.logs import configure_logs, logger
@@ -24,7 +25,12 @@ def serve(process: str, create: Callable[[Settings], FastAPI], port: Callable[[S
 def serving(app: ASGIApp, trusted_proxies: str) -> uvicorn.Config:
     """How uvicorn serves an application; behind a trusted proxy it sees the address of who called that."""
     return uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, forwarded_allow_ips=trusted_proxies
+        app,
+        http=PatientProtocol,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=trusted_proxies,
     )
 
 

@@ -88,8 +88,7 @@ async def set_job(conn: Connection, practice: Practice, job: JobPolicy, deed: De
     summary = f"job {job.subject}: {job.schedule.model_dump_json(exclude={'kind'})}"
 
     def change(policy: Policy) -> Policy:
-        if job.endpoint_id and endpoint_subject(job.endpoint_id) in policy.retired:
-            raise NotDoneError("this machine is retired; 'vigie endpoint watch' takes it back first")
+        _check_endpoint(policy, job.endpoint_id)
         known = policy.jobs.get(job.subject)
         since = known.since if known and known.schedule == job.schedule else job.since
         jobs = {**policy.jobs, job.subject: job.model_copy(update={"since": since})}
@@ -173,7 +172,8 @@ async def add_ping(conn: Connection, practice: Practice, endpoint_id: UUID | Non
     """A key of one job, good for its pings."""
     _check_job(job)
     key = Credential.mint(Holder.JOB)
-    async with conn.transaction():
+    async with _locked(conn, practice.practice_id) as policy:
+        _check_watched(policy, endpoint_id, job)
         await add_practice_key(
             conn, practice.practice_id, key, job=job, endpoint_id=endpoint_id, at=deed.at, actor=deed.actor
         )
@@ -197,7 +197,8 @@ async def add_mail_address(
     """A key of one job, good for mail from the senders of the rules, and for pings."""
     _check_job(job)
     key = Credential.mint(Holder.JOB)
-    async with conn.transaction():
+    async with _locked(conn, practice.practice_id) as policy:
+        _check_watched(policy, endpoint_id, job)
         await add_mail_key(
             conn, practice.practice_id, key, rules, job=job, endpoint_id=endpoint_id, at=deed.at, actor=deed.actor
         )
@@ -208,9 +209,13 @@ async def keys_of(conn: Connection, practice: Practice) -> list[KeyListing]:
     return await list_practice_keys(conn, practice.practice_id)
 
 
-async def revoke_key(conn: Connection, key_id: str, deed: Deed) -> None:
+async def revoke_key(conn: Connection, key: str, deed: Deed) -> str:
+    """By its id, or by itself, for who finds one where it should not be; the id is said."""
+    credential = Credential.parse(key)
+    key_id = credential.key_id if credential else key
     if not await revoke_practice_key(conn, key_id, at=deed.at, actor=deed.actor):
         raise NotDoneError(f"no key {key_id!r} is in force; 'vigie key list' names them")
+    return key_id
 
 
 async def enrol_operator(conn: Connection, name: str, deed: Deed) -> Credential:
@@ -306,6 +311,18 @@ def _check_job(job: str) -> None:
         _job_name.validate_python(job)
     except ValidationError:
         raise NotDoneError(f"{job!r} is no name of a job: 1 to 100 characters on one line") from None
+
+
+def _check_endpoint(policy: Policy, endpoint_id: UUID | None) -> None:
+    if endpoint_id and endpoint_subject(endpoint_id) in policy.retired:
+        raise NotDoneError("this machine is retired; 'vigie endpoint watch' takes it back first")
+
+
+def _check_watched(policy: Policy, endpoint_id: UUID | None, job: str) -> None:
+    """What is told of a retired job nobody judges; whoever asks for its URL believes that it is watched."""
+    _check_endpoint(policy, endpoint_id)
+    if policy.retirement(job_subject(endpoint_id, job)) is not None:
+        raise NotDoneError(f"job {job!r} is retired; 'vigie job set' takes it back first")
 
 
 def _check_reason(because: str) -> None:

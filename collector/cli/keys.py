@@ -74,10 +74,10 @@ def key_rotate(
 
 @key_app.command("revoke")
 def key_revoke(
-    key_id: Annotated[str, typer.Argument(help="as 'vigie key list' names it", metavar="KEY_ID")],
+    key: Annotated[str, typer.Argument(help="as 'vigie key list' names it, or the key itself", metavar="KEY")],
 ) -> None:
     """End a key; within a second no collector takes it any more."""
-    act(lambda conn, deed: administer.revoke_key(conn, key_id, deed))
+    key_id = act(lambda conn, deed: administer.revoke_key(conn, key, deed))
     out.print(f"key {key_id} is revoked", markup=False)
 
 

@@ -7,7 +7,8 @@ import typer
 
 from collector import administer
 from collector.administer import Deed
-from collector.cli.practices import JobName, OnEndpoint, PracticeName
+from collector.cli.pings import ping_url
+from collector.cli.practices import OfEndpoint, PracticeName, ToldJob
 from collector.cli.processes import listen
 from collector.cli.words import act, err, out, refuse, settings, shown_once
 from collector.config import Settings
@@ -22,11 +23,11 @@ mail_app = typer.Typer(no_args_is_help=True, help="Mail addresses of backup jobs
 @mail_app.command("add")
 def mail_add(
     practice: PracticeName,
-    job: JobName,
+    job: ToldJob,
     from_: Annotated[
         list[str], typer.Option("--from", metavar="SENDER", help="who may write: an address, or @domain; repeatable")
     ],
-    endpoint: OnEndpoint = None,
+    endpoint: OfEndpoint = None,
     success: Annotated[
         list[str] | None, typer.Option(metavar="WORDS", help="says that a run went well, in place of the usual words")
     ] = None,
@@ -46,7 +47,7 @@ def mail_add(
     key, rules = act(do)
     read = settings()
     out.print(f"address  {key}@{read.smtp_domain}")
-    out.print(f"ping     /ping/{key} of the collector means the same job")
+    out.print(f"ping     {ping_url(key)} means the same job")
     _tell(rules)
     shown_once("address")
     if read.smtp_port is None:

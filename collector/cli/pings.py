@@ -6,7 +6,7 @@ import typer
 
 from collector import administer
 from collector.administer import Deed
-from collector.cli.practices import JobName, OnEndpoint, PracticeName, job_app, practice_app
+from collector.cli.practices import OfEndpoint, PracticeName, ToldJob, job_app, practice_app
 from collector.cli.words import act, out, refuse, settings, shown_once
 from collector.store.connect import Connection
 from collector.store.kept_logs import KeptLog
@@ -22,7 +22,7 @@ def _ping() -> None:
 
 
 @ping_app.command("add")
-def ping_add(practice: PracticeName, job: JobName, endpoint: OnEndpoint = None) -> None:
+def ping_add(practice: PracticeName, job: ToldJob, endpoint: OfEndpoint = None) -> None:
     """Give a job a URL to ping; prints it this once. Behind it go /start, /fail, /log or an exit code."""
 
     async def do(conn: Connection, deed: Deed) -> str:
@@ -31,8 +31,12 @@ def ping_add(practice: PracticeName, job: JobName, endpoint: OnEndpoint = None) 
         return str(await administer.add_ping(conn, found, on, job, deed))
 
     key = act(do)
-    out.print(f"{str(settings().collector_url).rstrip('/')}/ping/{key}")
+    out.print(ping_url(key))
     shown_once("URL")
+
+
+def ping_url(key: object) -> str:
+    return f"{str(settings().collector_url).rstrip('/')}/ping/{key}"
 
 
 @practice_app.command("logs")
@@ -55,7 +59,7 @@ def practice_logs(
 
 
 @job_app.command("log")
-def job_log(practice: PracticeName, job: JobName) -> None:
+def job_log(practice: PracticeName, job: ToldJob) -> None:
     """Show what was kept of a job's pings, the newest first."""
 
     async def do(conn: Connection, _: Deed) -> list[KeptLog]:

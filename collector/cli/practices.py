@@ -23,6 +23,10 @@ Because = Annotated[str, typer.Option("--because", help="the reason, shown with 
 OnEndpoint = Annotated[
     str | None, typer.Option("--endpoint", help="one machine's name or id; without it, every machine's")
 ]
+ToldJob = Annotated[str, typer.Argument(help="the job's name, as 'vigie job set' has it", metavar="JOB")]
+OfEndpoint = Annotated[
+    str | None, typer.Option("--endpoint", help="the machine's name or id; without it, the job is the practice's own")
+]
 
 
 @practice_app.command("add")

@@ -31,6 +31,9 @@ from collector.problems import Problem, install_problem_handlers
 from collector.store.connect import Pool, Role, open_pool
 
 KEY_CONNECTIONS = 2
+# What a practice's scripts and products may send at once: the start and the end of as many jobs as it may have
+# (collector/store/job_slugs.py). They hold nothing back over an outage.
+SCRIPTS_BURST = 1_000
 # Objects between two searches for cycles, instead of 700: a batch makes tens of thousands of them and no cycle, and
 # searching it took two fifths of its time (tests/bench/README.md).
 SEARCHED_EVERY = 50_000
@@ -92,7 +95,9 @@ async def _open(settings: Settings, metrics: IntakeMetrics, mailbox: Mailbox | N
         hearing = Hearing(url)
         keyring = Keyring(key_pool, hearing)
         admission = Admission(settings.practice_rate, settings.practice_burst)
-        pings = PingDoor(keyring, admission, Slugs(key_pool, hearing), commit, metrics, settings.ping_body_limit)
+        # Apart: a key that was stolen from a URL must not use up what the practice's agents may send.
+        scripts = Admission(settings.practice_rate, min(settings.practice_burst, SCRIPTS_BURST))
+        pings = PingDoor(keyring, scripts, Slugs(key_pool, hearing), commit, metrics, settings.ping_body_limit)
         name = f"{gethostname()}:{uuid4()}"
         running = [
             tasks.create_task(vital(commit.run(), "commit")),
@@ -100,7 +105,7 @@ async def _open(settings: Settings, metrics: IntakeMetrics, mailbox: Mailbox | N
             tasks.create_task(vital(keep_used(pool, keyring), "last uses")),
             tasks.create_task(vital(keep_ledger(pool, name, lambda: commit.committed), "ledger")),
         ]
-        async with taking_mail(mailbox, MailDoor(keyring, admission, commit, metrics, settings.smtp_domain)):
+        async with taking_mail(mailbox, MailDoor(keyring, scripts, commit, metrics, settings.smtp_domain)):
             yield {"pool": pool, "door": Door(keyring, admission, Changes(), commit, metrics), "pings": pings}
         for task in running:
             task.cancel()

@@ -31,7 +31,7 @@ async def ping(request: Request) -> Response:
 
 
 def ping_routes() -> APIRouter:
-    """One handler for every shape; what none of them fits is answered in the words of pings, too."""
+    """Every shape by its name, for the document; pings are taken to their door before (collector/intake/front.py)."""
     router = APIRouter(tags=["pings"])
     key, job_key = _in_path("key", "a script's key, vgs_..."), _in_path("key", "a job's key", format="uuid")
     slug = _in_path("slug", "the job's name", pattern=f"^{SLUG.pattern}$")
@@ -40,7 +40,6 @@ def ping_routes() -> APIRouter:
     _add(router, "{key}", "job", [job_key, _query(_RID)])
     _add(router, "{key}/{slug_or_action}", "slug_or_action", [key, either, _query(_RID), _query(_CREATE)])
     _add(router, "{key}/{slug}/{action}", "slug_action", [key, slug, action, _query(_RID), _query(_CREATE)])
-    router.add_api_route(PREFIX + "{rest:path}", ping, methods=list(METHODS), include_in_schema=False)
     return router
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from fastapi.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope
 
-from collector.intake.admission import Admission, TooMuchError
+from collector.intake.admission import Admission, TooMuchError, tokens_of
 from collector.intake.beginning import GoneError, TooSlowError, read_beginning
 from collector.intake.body import Bodies
 from collector.intake.group_commit import GroupCommit, OverloadedError
@@ -69,12 +69,14 @@ class PingDoor:
 
         1. Whose key, and whether the practice may send as much.
         2. Which job; with `create=1` one is made.
-        3. Its body is read for figures, and the run committed.
+        3. Its body is read for figures, and the run committed. A body may be slow: whether the key is in force, and
+           whether the practice keeps logs, counts as it is at the end.
         """
         ping = read_ping(scope["path"].removeprefix(PREFIX), scope["query_string"].decode("latin-1"))
         if self._commit.full:
             raise OverloadedError
-        key = await self._admitted(ping, scope)
+        key = await self._key(ping, scope)
+        self._admission.take(key.practice_id, 1)
         job, created = await self._job(key, ping)
         arrival = await self._read(ping, key, job, scope, receive)
         if arrival:
@@ -84,6 +86,8 @@ class PingDoor:
     async def _read(self, ping: Ping, key: PracticeKey, job: SlugJob, scope: Scope, receive: Receive) -> Arrival | None:
         """Apart, so that no body waits for its commit."""
         body = await read_beginning(receive, self._body_limit, self._bodies, key.practice_id)
+        self._admission.owe(key.practice_id, tokens_of(1, len(body)) - 1)
+        key = await self._key(ping, scope)
         return arrival_of(
             ping,
             job,
@@ -94,12 +98,11 @@ class PingDoor:
             now=datetime.now(UTC),
         )
 
-    async def _admitted(self, ping: Ping, scope: Scope) -> PracticeKey:
+    async def _key(self, ping: Ping, scope: Scope) -> PracticeKey:
         client = scope.get("client")
         key = await self._keyring.admit(ping.key, client[0] if client else "")
         if key.holder is not (Holder.SCRIPT if ping.slug else Holder.JOB):
             raise UnknownKeyError
-        self._admission.take(key.practice_id, 1)
         return key
 
     async def _job(self, key: PracticeKey, ping: Ping) -> tuple[SlugJob, bool]:

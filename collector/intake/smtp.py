@@ -13,6 +13,7 @@ from weakref import WeakSet
 from aiosmtpd.smtp import SMTP
 
 from collector.intake.mail import MailDoor
+from collector.intake.strangers import neighbourhood
 
 SIZE_LIMIT = 1024 * 1024
 # A thousand by RFC 5321, section 4.5.3.1.6; products write a whole report of HTML on one.
@@ -63,7 +64,7 @@ class _Session(SMTP):
             return
         self._end = self.loop.call_later(SESSION_S, self.hang_up, _TOO_LONG)
         self._handler_coroutine.add_done_callback(_note_end)
-        self._peer = transport.get_extra_info("peername", ("",))[0]
+        self._peer = neighbourhood(transport.get_extra_info("peername", ("",))[0])
         if sum(session._peer == self._peer for session in self._open) > MOST_OF_AN_ADDRESS:
             self.hang_up(_FULL)
 

@@ -34,21 +34,22 @@ class Strangers:
 
     def wait_s(self, address: str, now: float) -> int:
         """Whole seconds until this address may fail again; 0 when it may now."""
-        bucket = self._buckets.get(_neighbourhood(address))
+        bucket = self._buckets.get(neighbourhood(address))
         if bucket is None:
             return 0
         return max(0, math.ceil((1 - bucket.left_at(now)) * EVERY_S))
 
     def failed(self, address: str, now: float) -> None:
         """It brought a key that opens nothing."""
-        whose = _neighbourhood(address)
+        whose = neighbourhood(address)
         bucket = self._buckets.pop(whose, _Bucket(FAILURES, now))
         self._buckets[whose] = _Bucket(max(-FAILURES, bucket.left_at(now) - 1), now)
         if len(self._buckets) > MOST_ADDRESSES:
             self._buckets.popitem(last=False)
 
 
-def _neighbourhood(address: str) -> str:
+def neighbourhood(address: str) -> str:
+    """Who is counted as one."""
     try:
         parsed = ip_address(address)
     except ValueError:

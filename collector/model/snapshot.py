@@ -146,11 +146,14 @@ class JobState(Value):
         return job_subject(self.endpoint_id, self.job)
 
     def with_backup(self, *, as_of: datetime, backup: Backup, looked: bool) -> Self:
-        """The facts of a newer run: which tool, and where its copies were looked for, what was found."""
+        """The facts of a newer run: which tool, and where its copies were looked for, what was found.
+
+        Who did not look leaves `as_of` as it is: what was seen before that and comes later is still news.
+        """
         facts: dict[str, object] = {"tool": backup.tool}
         if looked:
-            facts |= {"copies": backup.copies, "restore_points": backup.restore_points}
-        return self.model_copy(update={**facts, "as_of": as_of})
+            facts |= {"copies": backup.copies, "restore_points": backup.restore_points, "as_of": as_of}
+        return self.model_copy(update=facts)
 
 
 class Snapshot(Value):

@@ -22,6 +22,7 @@ WARM_SECONDS = 5
 CONNECTIONS = 8
 BATCH = 500
 COPIED_BATCHES = 100
+COPY_TURNS = 5  # as many rows as the collector stores in a round or two, so that checkpoints count on both sides
 LANES = 2  # as many as the collector commits in
 
 _random = Random(11)  # noqa: S311 - only to be unlike
@@ -60,7 +61,7 @@ class _Rows:
 
 
 def measure_batch(ground: Ground) -> list[Figure]:
-    """The median of each."""
+    """Medians; the ratio is of each round by itself, since a machine is not as fast in every minute."""
     loads: list[Load] = []
     copied: list[float] = []
     with running_collector(ground, "durable") as durable:
@@ -71,8 +72,9 @@ def measure_batch(ground: Ground) -> list[Figure]:
     say("batches", loads, BATCH)
     say("COPY", [Load(one, 0, 0, 0) for one in copied])
     per_s = median(one.per_s for one in loads) * BATCH
+    ratio = median(one.per_s * BATCH / rate for one, rate in zip(loads, copied, strict=True))
     return [
-        Figure("intake_batch_ratio", per_s / median(copied), "1", Target("at least", 0.25)),
+        Figure("intake_batch_ratio", ratio, "1", Target("at least", 0.25)),
         Figure("intake_batch_per_s", per_s, "heartbeats/s"),
         Figure("intake_batch_core_busy", median(one.busy for one in loads), "1"),
     ]
@@ -80,11 +82,15 @@ def measure_batch(ground: Ground) -> list[Figure]:
 
 async def _copy(ground: Ground) -> float:
     """Heartbeats a second; the rows are ready before the clock starts."""
+    stored, took = 0, 0.0
     async with ground.owner() as first, ground.owner() as second:
-        batches = await _prepared(first)
-        began = time.monotonic()
-        await asyncio.gather(_lane(first, batches[::LANES]), _lane(second, batches[1::LANES]))
-        return len(batches) * BATCH / (time.monotonic() - began)
+        for _ in range(COPY_TURNS):
+            batches = await _prepared(first)
+            began = time.monotonic()
+            await asyncio.gather(_lane(first, batches[::LANES]), _lane(second, batches[1::LANES]))
+            took += time.monotonic() - began
+            stored += len(batches) * BATCH
+    return stored / took
 
 
 async def _lane(conn: Line, batches: Sequence[Batch]) -> None:

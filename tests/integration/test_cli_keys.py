@@ -51,6 +51,15 @@ async def test_a_key_is_printed_once_and_kept_as_a_hash(
     assert key.secret not in done(await vigie("key", "list", "A"))
 
 
+async def test_a_key_that_was_found_somewhere_is_revoked_by_itself(house: House, vigie: Vigie) -> None:
+    keys = [str((await enrol(house, "A")).key), done(await vigie("key", "add", "A", "--script")).strip()]
+    keys.append(done(await vigie("ping", "add", "A", "daily")).strip().rpartition("/")[2])
+    for key in keys:
+        assert key not in done(await vigie("key", "revoke", key))
+        assert key not in refused(await vigie("key", "revoke", key))
+    assert await house.owner.fetchval("SELECT count(*) FROM practice_key WHERE revoked_at IS NULL") == 0
+
+
 async def test_a_key_is_revoked_once(house: House, vigie: Vigie) -> None:
     key = (await enrol(house, "A")).key
     done(await vigie("key", "revoke", key.key_id))

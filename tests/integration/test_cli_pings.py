@@ -44,6 +44,26 @@ async def test_what_is_no_name_of_a_job_has_no_url(house: House, vigie: Vigie, j
     assert await count(house, "practice_key") == 1
 
 
+@pytest.mark.parametrize("command", [("ping", "add"), ("mail", "add", "--from", "nas@pessac.example")])
+async def test_what_is_retired_is_told_of_by_nobody_until_it_is_watched_again(
+    house: House, vigie: Vigie, command: tuple[str, ...]
+) -> None:
+    enrolled = await enrol(house, "A")
+    await store(house, arrival(enrolled.practice.practice_id))
+    await judge(house, enrolled.practice.practice_id, NOW)
+    of_machine = (*command, "A", "daily", "--endpoint", "SRV-01")
+    done(await vigie("job", "set", "A", "imaging", "--every", "24h"))
+    done(await vigie("job", "retire", "A", "imaging", "--because", "moved"))
+    assert "'vigie job set' takes it back" in refused(await vigie(*command, "A", "imaging"))
+    done(await vigie("endpoint", "retire", "A", "SRV-01", "--because", "scrapped"))
+    assert "'vigie endpoint watch' takes it back" in refused(await vigie(*of_machine))
+    assert await count(house, "practice_key") == 1
+    done(await vigie("job", "set", "A", "imaging", "--every", "24h"))
+    done(await vigie("endpoint", "watch", "A", "SRV-01"))
+    done(await vigie(*command, "A", "imaging"))
+    done(await vigie(*of_machine))
+
+
 async def test_logs_are_kept_shown_and_erased_as_the_practice_wants(house: House, vigie: Vigie) -> None:
     enrolled = await enrol(house, "A")
     assert "either --keep or --discard" in refused(await vigie("practice", "logs", "A"))

@@ -101,6 +101,17 @@ async def test_one_address_does_not_take_all_the_room(monkeypatch: pytest.Monkey
     await writer.wait_closed()
 
 
+async def test_addresses_of_one_network_count_as_one(monkeypatch: pytest.MonkeyPatch, letters: Letters) -> None:
+    monkeypatch.setattr(sessions, "MOST_OF_AN_ADDRESS", 1)
+    monkeypatch.setattr(sessions, "neighbourhood", lambda _: "2001:db8::")
+    _, held = await asyncio.open_connection("127.0.0.1", letters.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", letters.port, local_addr=("127.0.0.2", 0))
+    assert (await reader.readline()).startswith(b"421 ")
+    for one in (held, writer):
+        one.close()
+        await one.wait_closed()
+
+
 @pytest.mark.parametrize("limit", ["COMMAND_S", "SESSION_S"])
 async def test_a_silent_client_is_hung_up_on(monkeypatch: pytest.MonkeyPatch, letters: Letters, limit: str) -> None:
     monkeypatch.setattr(sessions, limit, 0.1)

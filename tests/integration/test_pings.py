@@ -11,10 +11,11 @@ import pytest
 
 from collector.administer import Deed, enrol_operator, revoke_key
 from collector.intake import beginning, group_commit
+from collector.intake.admission import TOKEN_BYTES
 from tests.factories import job_policy
 from tests.integration.house import House, count, enrol, rows, schedule, until
 from tests.integration.pinging import RESTIC, SECRET, Script, client, enrolled, now, opt, places, said, script
-from tests.integration.test_intake import door
+from tests.integration.test_intake import URL, beat, door
 
 __all__ = ["client", "script"]
 
@@ -118,6 +119,40 @@ async def test_what_may_not_be_sent_now_is_to_be_sent_later(house: House) -> Non
         assert int(answer.headers["retry-after"]) > 0
 
 
+async def test_pings_use_up_nothing_of_what_agents_may_send(house: House) -> None:
+    async with door(house.database.url, practice_rate=0.01, practice_burst=1) as client:
+        script = await enrolled(house, client)
+        while (await script.ping()).status_code == 200:
+            pass
+        signed = {"authorization": f"Bearer {script.enrolled.key}"}
+        assert (await client.post(URL, json=beat(), headers=signed)).status_code == 202
+
+
+@pytest.mark.parametrize(("size", "status"), [(10 * TOKEN_BYTES, 200), (10 * TOKEN_BYTES + 1, 429)])
+async def test_a_large_body_counts_as_several_pings(house: House, size: int, status: int) -> None:
+    async with door(house.database.url, practice_rate=1e-6, practice_burst=10) as client:
+        script = await enrolled(house, client)
+        assert said(await script.ping(content=b"a" * size)) == (200, "OK")
+        assert (await script.ping()).status_code == status
+
+
+async def test_a_key_that_is_revoked_while_its_body_comes_opens_nothing(script: Script) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"a"
+        async with script.house.owner.acquire() as conn:
+            for row in await conn.fetch("SELECT key_id FROM practice_key WHERE holder = 'job'"):
+                await revoke_key(conn, row["key_id"], Deed("test", now()))
+
+        async def refused() -> bool:
+            return (await script.ping("/log")).status_code == 404
+
+        await until(refused)
+        yield b"b"
+
+    assert said(await script.ping(content=slow())) == (404, "not found")
+    assert await count(script.house, "section") == 0
+
+
 async def test_a_full_queue_turns_pings_away_in_plain_text(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "MOST_REQUESTS", 0)
     answer = await script.ping()
@@ -187,6 +222,25 @@ async def test_what_pings_say_is_kept_with_the_run_of_a_practice_that_opted_in(s
     assert known.seen.fold_no == before + 2, "a log changes nothing"
     assert await places(script.house, SECRET) == ["section"]
     await opt(script, keep=False)
+    assert await places(script.house, SECRET) == []
+
+
+async def test_nothing_is_kept_of_a_body_whose_practice_opts_out_while_it_comes(script: Script) -> None:
+    await opt(script, keep=True)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield RESTIC.encode()
+        await opt(script, keep=False)
+
+        async def heard() -> bool:
+            before = await count(script.house, "section")
+            await script.ping("/log", content=b"anything")
+            return await count(script.house, "section") == before
+
+        await until(heard)
+        yield b"the end"
+
+    assert said(await script.ping(content=slow())) == (200, "OK")
     assert await places(script.house, SECRET) == []
 
 

@@ -164,6 +164,17 @@ def test_ping_of_an_agents_job_takes_no_copies_away() -> None:
     assert (known.copies, known.restore_points, known.tool) == ((copy,), points, "ping")
 
 
+def test_copies_that_an_agent_tells_of_late_are_not_hidden_by_a_ping() -> None:
+    def seen(minute: int, count: int) -> Report:
+        points = RestorePoints(count=count)
+        return report(at(minute), sections=Sections(backups=(backup(finished_at=at(0), restore_points=points),)))
+
+    pinged_since = success(5).model_copy(update={"endpoint_id": ENDPOINT})
+    known = learn(EMPTY, (seen(1, 30), pinged_since, seen(4, 2))).jobs[REPORTED]
+    assert known.restore_points == RestorePoints(count=2)
+    assert learn(EMPTY, (seen(4, 2), pinged_since, seen(1, 30))).jobs[REPORTED].restore_points == RestorePoints(count=2)
+
+
 def test_job_stored_before_starts_were_kept_goes_on() -> None:
     stored = job_state(running_since=at(0)).model_dump(mode="json")
     for field in ("last_start", "over_until", "spans"):

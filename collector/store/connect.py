@@ -120,8 +120,11 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
 
 
 async def connect_as(url: str, role: Role, name: str) -> Line:
-    """One connection outside every pool, for whoever must keep it; the server lists it by this name."""
-    settings = _settings(role) | {"application_name": name}
+    """One connection outside every pool, for whoever must keep it; the server lists it by this name.
+
+    It stores nothing: what it tells others (NOTIFY) is a commit all the same, and need not wait for the disk.
+    """
+    settings = _settings(role) | {"application_name": name, "synchronous_commit": "off"}
     return await asyncpg.connect(
         url, timeout=COMMAND_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=settings
     )

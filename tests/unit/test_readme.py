@@ -9,6 +9,7 @@ import typer
 from collector.cli.commands import app
 from collector.config import PREFIX, Settings
 from collector.intake.admission import TOKEN_BYTES
+from collector.intake.app import SCRIPTS_BURST
 from collector.intake.body import BATCH_ITEMS, BATCH_LIMIT, SINGLE_LIMIT
 from collector.intake.contract import LATEST_ACCEPTED
 from collector.model.slug import LONGEST_SLUG
@@ -71,6 +72,7 @@ def _default(setting: str) -> object:
         f"A practice may send {_default('practice_burst'):,} heartbeats at once",
         f"and {_default('practice_rate')} a second for long",
         f"counts once for every {TOKEN_BYTES // 1024} KiB",
+        f"pings and mails are counted apart: {SCRIPTS_BURST:,} at once",
         f"over {LONGEST_SLUG} characters",
         f"the practice has {MOST_SLUGS} jobs",
         f"the first {_default('ping_body_limit'):,} bytes are looked at",

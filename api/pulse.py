@@ -32,7 +32,7 @@ def lapse(pulse: Pulse, now: datetime) -> Lapse | None:
 
 @dataclass(frozen=True)
 class Outage:
-    """Our own, while it lasts: how many heartbeats a minute arrive of those expected, where that is known."""
+    """While it lasts: how many heartbeats a minute arrive of those expected, where collectors listen."""
 
     since: datetime
     arrive: int | None = None
@@ -41,9 +41,8 @@ class Outage:
 
 def outage(pulse: Pulse, now: datetime) -> Outage | None:
     """None while collectors listen and the way to them stands, and where none ever did."""
-    away_since = pulse.heard_at if lapse(pulse, now) is Lapse.COLLECTORS_AWAY else None
     short = pulse.shortfall
-    if short is None:
-        return Outage(away_since) if away_since else None
-    since = min(short.began_at, away_since) if away_since else short.began_at
-    return Outage(since, round(short.arrived * 60), round(short.owed * 60))
+    if lapse(pulse, now) is Lapse.COLLECTORS_AWAY:
+        began = [at for at in (pulse.heard_at, short.began_at if short else None) if at is not None]
+        return Outage(min(began)) if began else None
+    return Outage(short.began_at, round(short.arrived * 60), round(short.owed * 60)) if short else None

@@ -11,9 +11,16 @@ from collector.model.policy import Policy
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Snapshot
 from collector.rules.liveness import missing_at
-from collector.rules.shortfall import WIDEST, is_short, window
+from collector.rules.shortfall import WIDEST, is_short, looks_short, window
 from collector.rules.standing import standing
-from collector.store.arrivals import arrived_since, end_shortfall, owed_by_fleet, put_shortfall
+from collector.store.arrivals import (
+    arrived_since,
+    end_shortfall,
+    heard_of_fleet,
+    lasting_shortfall,
+    owed_by_fleet,
+    put_shortfall,
+)
 from collector.store.configuration import load_policy
 from collector.store.connect import Connection, Pool, try_lock_practice
 from collector.store.incidents import (
@@ -24,7 +31,7 @@ from collector.store.incidents import (
     put_tickets,
     recent_tickets,
 )
-from collector.store.listening import gaps_since
+from collector.store.listening import gaps_since, last_listened
 from collector.store.liveness import keep_spans
 from collector.store.losses import count_losses, renew_losses
 from collector.store.outbox import TICKETS, post
@@ -43,21 +50,31 @@ async def our_gaps(pool: Pool, now: datetime) -> tuple[Gap, ...]:
         return await gaps_since(conn, now - GAPS_REMEMBERED, now)
 
 
-async def weigh_arrivals(conn: Connection, now: datetime) -> Arrivals:
+async def weigh_arrivals(conn: Connection, until: datetime) -> Arrivals:
     """What arrived of late against what is owed by the endpoints that were up all the while."""
-    owed = await owed_by_fleet(conn, now - WIDEST)
+    owed = await owed_by_fleet(conn, until - WIDEST)
     width = window(owed)
-    return Arrivals(owed=owed, window=width, arrived=await arrived_since(conn, now - width))
+    return Arrivals(until=until, owed=owed, window=width, arrived=await arrived_since(conn, until - width))
 
 
-async def watch_arrivals(pool: Pool, now: datetime) -> None:
-    """Open or close a shortfall, before anybody is judged silent by it; any number of workers may do so at once."""
+async def watch_arrivals(pool: Pool) -> None:
+    """Open or close a shortfall, before anybody is judged silent by it; any number of workers may do so at once.
+
+    By the clock of the collectors, which dates what arrives: ours may differ. While none of them listens, nothing
+    can be told, and nothing changes. One that lasts is not ended by a flood of what a few held back.
+    """
     async with pool.acquire() as conn:
-        arrivals = await weigh_arrivals(conn, now)
-        if is_short(arrivals):
-            await put_shortfall(conn, arrivals, now)
+        until = await last_listened(conn)
+        if until is None:
+            return
+        arrivals = await weigh_arrivals(conn, until)
+        lasting = await lasting_shortfall(conn)
+        if not lasting and not looks_short(arrivals):
+            return
+        if is_short(await heard_of_fleet(conn, arrivals, until - WIDEST)):
+            await put_shortfall(conn, arrivals)
         else:
-            await end_shortfall(conn, now)
+            await end_shortfall(conn, until)
 
 
 async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], now: datetime) -> Verdict | None:

@@ -15,6 +15,8 @@ from collector.metrics import WorkerMetrics
 from collector.model.snapshot import Gap
 from collector.store.arrivals import drop_arrived
 from collector.store.connect import GONE, Pool
+from collector.store.listening import drop_listening
+from collector.store.liveness import drop_spans
 from collector.store.outbox import has_waiting
 from collector.store.snapshots import take_checkpoints
 from collector.store.timescale import drop_expired
@@ -52,7 +54,7 @@ class Engine:
             return
         self._arrivals_seen = time.monotonic()
         try:
-            await watch_arrivals(self.pool, datetime.now(UTC))
+            await watch_arrivals(self.pool)
         except GONE:
             raise
         except Exception:  # noqa: BLE001 - alarms must not hang on it
@@ -125,4 +127,6 @@ class Engine:
         async with self.pool.acquire() as conn:
             await take_checkpoints(conn, now)
             await drop_arrived(conn, now)
+            await drop_listening(conn, now)
+            await drop_spans(conn, now)
             await drop_expired(conn, now)

@@ -27,6 +27,7 @@ def serving(app: ASGIApp, trusted_proxies: str) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=PatientProtocol,
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,

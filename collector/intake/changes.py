@@ -29,10 +29,12 @@ LATE = 1.25
 REFRESH = timedelta(days=1)
 MOST_REMEMBERED = 100_000
 
+_Key = tuple[UUID, UUID]  # practice, endpoint
+
 
 @dataclass(slots=True)
 class _Last:
-    """The last heartbeat of an endpoint that came through this collector."""
+    """The last heartbeat of an endpoint that was committed through this collector."""
 
     seq: int
     received_at: datetime
@@ -53,20 +55,46 @@ class _Written:
 
 
 class Changes:
-    """Remembers each endpoint's last heartbeat and gives for the next one what is new in it.
+    """Remembers each endpoint's last committed heartbeat, so that of the next one only what is new is written.
 
     The memory counts only while `seq` goes on without a gap: what another collector saw in between is
     unknown here, and then every section is written again, which is harmless.
     """
 
     def __init__(self) -> None:
-        self._last: OrderedDict[tuple[UUID, UUID], _Last] = OrderedDict()
+        self._last: OrderedDict[_Key, _Last] = OrderedDict()
 
-    def arrival(
-        self, practice_id: UUID, beat: Heartbeat, received_at: datetime, skew: timedelta = timedelta(0)
-    ) -> Arrival:
-        key = (practice_id, beat.endpoint.id)
-        last = self._last.pop(key, None)
+    def compared(self, practice_id: UUID) -> "Comparison":
+        """For one request of this practice."""
+        return Comparison(self, practice_id)
+
+    def last(self, key: _Key) -> _Last | None:
+        return self._last.get(key)
+
+    def learn(self, key: _Key, last: _Last) -> None:
+        self.forget(key)
+        self._last[key] = last
+        if len(self._last) > MOST_REMEMBERED:
+            self._last.popitem(last=False)
+
+    def forget(self, key: _Key) -> None:
+        self._last.pop(key, None)
+
+
+class Comparison:
+    """One request against the memory, which learns of it once it is committed and not before.
+
+    What comes meanwhile must not leave out a section that only this request brings: its commit may fail.
+    """
+
+    def __init__(self, changes: Changes, practice_id: UUID) -> None:
+        self._changes = changes
+        self._practice_id = practice_id
+        self._last: dict[_Key, _Last] = {}
+
+    def arrival(self, beat: Heartbeat, received_at: datetime, skew: timedelta = timedelta(0)) -> Arrival:
+        key = (self._practice_id, beat.endpoint.id)
+        last = self._last.get(key) or self._changes.last(key)
         if last is not None and beat.seq != last.seq + 1:
             last = None
         bodies = _bodies(beat)
@@ -74,10 +102,10 @@ class Changes:
         digests = {kind: blake2b(body, digest_size=16).digest() for kind, body in bodies.items()}
         new = [kind for kind in bodies if kind not in known or not known[kind].holds(digests[kind], received_at)]
         written = {kind: _Written(digests[kind], received_at) for kind in new}
-        self._remember(key, _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | written))
+        self._last[key] = _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | written)
         changed = tuple(SectionRow(kind, bodies[kind].decode()) for kind in new)
         return _arrival(
-            practice_id,
+            self._practice_id,
             beat,
             received_at,
             skew,
@@ -85,16 +113,13 @@ class Changes:
             material=bool(changed) or _back(last, beat, received_at),
         )
 
-    def forget(self, arrivals: Iterable[Arrival]) -> None:
-        """Those heartbeats were not stored: what they changed is unknown again."""
-        for arrival in arrivals:
+    def committed(self, resent: Iterable[Arrival] = ()) -> None:
+        """Learn what was said, but of an endpoint that sent again: what it said first may have come elsewhere."""
+        for key, last in self._last.items():
+            self._changes.learn(key, last)
+        for arrival in resent:
             if arrival.endpoint_id is not None:
-                self._last.pop((arrival.practice_id, arrival.endpoint_id), None)
-
-    def _remember(self, key: tuple[UUID, UUID], last: _Last) -> None:
-        self._last[key] = last
-        if len(self._last) > MOST_REMEMBERED:
-            self._last.popitem(last=False)
+                self._changes.forget((arrival.practice_id, arrival.endpoint_id))
 
 
 def _bodies(beat: Heartbeat) -> dict[str, bytes]:

@@ -111,12 +111,14 @@ class GroupCommit:
             for waiting in group:
                 self._count(waiting, -1)
 
-    async def _commit(self, group: list[_Waiting]) -> None:
+    async def _commit(self, group: list[_Waiting]) -> bool:
+        """Whether the store answered at all."""
         try:
             received = await self._append([arrival for waiting in group for arrival in waiting.arrivals])
         except AWAY as error:
             _log.warning("the store is away", error=type(error).__name__)
             _fail(group, StoreAwayError("the database does not answer"))
+            return False
         except asyncpg.PostgresError as error:
             await self._commit_each(group, error)
         except Exception:  # noqa: BLE001 - the lane must go on, and nobody may wait for ever
@@ -126,6 +128,7 @@ class GroupCommit:
             for waiting in group:
                 if not waiting.stored.done():
                     waiting.stored.set_result(received)
+        return True
 
     async def _commit_each(self, group: list[_Waiting], error: asyncpg.PostgresError) -> None:
         if len(group) == 1:
@@ -133,8 +136,10 @@ class GroupCommit:
             refused_for_good = isinstance(error, asyncpg.DataError)
             _fail(group, UnstorableError() if refused_for_good else StoreAwayError())
             return
-        for waiting in group:
-            await self._commit([waiting])
+        for number, waiting in enumerate(group, 1):
+            if not await self._commit([waiting]):
+                _fail(group[number:], StoreAwayError("the database does not answer"))
+                return
 
     async def _append(self, arrivals: list[Arrival]) -> Received:
         once = {arrival.identity: arrival for arrival in reversed(arrivals)}  # the first of a twin counts

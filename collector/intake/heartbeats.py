@@ -13,10 +13,11 @@ from starlette.types import Receive, Scope
 
 from collector.intake.admission import Admission, TooMuchError, tokens_of
 from collector.intake.answers import Accepted, Named, Results, answer_batch, answer_one
-from collector.intake.body import Bodies, Body, Shape, read_body
-from collector.intake.changes import Changes
+from collector.intake.body import Body, Reading, Shape
+from collector.intake.changes import Changes, Comparison
 from collector.intake.contract import Broken, read_heartbeats, too_old
 from collector.intake.group_commit import GroupCommit, OverloadedError, Received
+from collector.intake.incoming import Bodies
 from collector.intake.keys import Keyring, TooManyGuessesError, UnknownKeyError
 from collector.metrics import IntakeMetrics
 from collector.model.clock import clock_skew
@@ -51,6 +52,7 @@ class Parcel:
     received_at: datetime
     items: Sequence[Named]
     arrivals: Sequence[Arrival]
+    comparison: Comparison
 
 
 def _date(header: str) -> datetime | None:
@@ -103,7 +105,8 @@ class Door:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         practice_id = await self._practice_of(headers, scope)
         self._take(practice_id, 0)
-        body = await read_body(headers, receive, self._bodies, practice_id)
+        body = await self._read(practice_id, headers, receive)
+        await self._practice_of(headers, scope)  # it may have been revoked while a slow body came
         parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
         del body  # it would wait for the commit too
         received = await self._store(parcel)
@@ -114,6 +117,16 @@ class Door:
         if parcel.single:
             return answer_one(parcel.items[0], received_at)
         return answer_batch(parcel.items, received_at)
+
+    async def _read(self, practice_id: UUID, headers: Mapping[str, str], receive: Receive) -> Body:
+        """What is refused for itself has cost its bytes all the same; else it could be sent without an end."""
+        reading = Reading(headers, receive)
+        try:
+            return await reading.whole(self._bodies, practice_id)
+        except ProblemError as error:
+            if error.problem.status < 500:
+                self._admission.owe(practice_id, tokens_of(1, reading.size))
+            raise
 
     async def _practice_of(self, headers: Mapping[str, str], scope: Scope) -> UUID:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -154,8 +167,9 @@ class Door:
     def _parcel(
         self, practice_id: UUID, found: Sequence[Heartbeat | Broken], clocks: Clocks, *, single: bool
     ) -> Parcel:
+        comparison = self._changes.compared(practice_id)
         items: list[Named] = []
-        arrivals: list[Arrival] = []
+        arrivals: dict[UUID, Arrival] = {}
         for one in found:
             if isinstance(one, Broken):
                 items.append(one)
@@ -163,26 +177,21 @@ class Door:
             skew = clocks.skew(one)
             broken = too_old(one, clocks.received_at, skew)
             items.append(broken or one.id)
-            if not broken:
-                arrivals.append(self._changes.arrival(practice_id, one, clocks.received_at, skew))
-        return Parcel(practice_id, single, clocks.received_at, items, arrivals)
+            if not broken and one.id not in arrivals:  # the first of a twin counts
+                arrivals[one.id] = comparison.arrival(one, clocks.received_at, skew)
+        return Parcel(practice_id, single, clocks.received_at, items, list(arrivals.values()), comparison)
 
     async def _store(self, parcel: Parcel) -> Received:
         arrivals = parcel.arrivals
-        if len(arrivals) < len(parcel.items):
-            self._rejected.inc(len(parcel.items) - len(arrivals))
+        if rejected := sum(isinstance(item, Broken) for item in parcel.items):
+            self._rejected.inc(rejected)
         if not arrivals:
             return {}
-        try:
-            received = await self._commit.store(arrivals)
-        except (OverloadedError, UnstorableError, StoreAwayError):
-            self._changes.forget(arrivals)
-            raise
+        received = await self._commit.store(arrivals)
         resent = [arrival for arrival in arrivals if received[arrival.identity] != parcel.received_at]
+        parcel.comparison.committed(resent)
         self._stored.inc(len(arrivals) - len(resent))
-        if resent:
-            self._changes.forget(resent)
-            self._resent.inc(len(resent))
+        self._resent.inc(len(resent))
         return received
 
 

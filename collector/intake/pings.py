@@ -6,9 +6,8 @@ from fastapi.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope
 
 from collector.intake.admission import Admission, TooMuchError, tokens_of
-from collector.intake.beginning import GoneError, TooSlowError, read_beginning
-from collector.intake.body import Bodies
 from collector.intake.group_commit import GroupCommit, OverloadedError
+from collector.intake.incoming import Bodies, GoneError, TooSlowError, read_beginning
 from collector.intake.keys import Keyring, TooManyGuessesError, UnknownKeyError
 from collector.intake.ping_run import arrival_of
 from collector.intake.ping_url import NotAPingError, Ping, read_ping

@@ -1,25 +1,36 @@
-"""What the fleet owes us and what arrives of it."""
+"""What the fleet owes us, what arrives of it, and how much of the fleet is heard."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from collector.model.value import Value
 
 
-class Owed(Value):
-    """Endpoints that are up, counted by their interval in seconds; `largest` is what one practice owes at most."""
+class Share(Value):
+    """The endpoints of one interval; each practice counts one in all, whatever number of endpoints it has."""
 
-    endpoints: Mapping[int, int] = {}
-    largest: float = 0.0
+    endpoints: int
+    practices: float
+
+
+class Owed(Value):
+    """By the endpoints that are up, by their interval in seconds."""
+
+    shares: Mapping[int, Share] = {}
 
     @property
     def per_second(self) -> float:
-        return sum(number / interval_s for interval_s, number in self.endpoints.items())
+        return sum(share.endpoints / interval_s for interval_s, share in self.shares.items())
+
+    @property
+    def practices(self) -> float:
+        return sum(share.practices for share in self.shares.values())
 
 
 class Arrivals(Value):
-    """The heartbeats that arrived within a window, against what the fleet owes."""
+    """The heartbeats that arrived within the window before an instant, against what the fleet owes."""
 
+    until: datetime
     owed: Owed
     window: timedelta
     arrived: int
@@ -27,3 +38,10 @@ class Arrivals(Value):
     @property
     def per_second(self) -> float:
         return self.arrived / self.window.total_seconds()
+
+
+class Heard(Value):
+    """`part` is how much of the endpoints of these practices was heard, on the average of practices."""
+
+    practices: int
+    part: float

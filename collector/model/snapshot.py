@@ -25,7 +25,7 @@ class Sighting(Value):
     """The last heartbeat row of an endpoint: its sign of life.
 
     `skew_s` is how far its clock lagged ours then, none where the row itself is gone; `lost_heartbeats` counts
-    those of its last day that never came.
+    those of its last day that never came, as far as until `lost_until`.
     """
 
     received_at: datetime
@@ -33,6 +33,7 @@ class Sighting(Value):
     queued: int
     skew_s: int | None = None
     lost_heartbeats: int = 0
+    lost_until: datetime | None = None
 
 
 class Gap(Value):

@@ -117,13 +117,24 @@ def _unprotected(state: ProtectionState | None, now: datetime) -> str | None:
 
 def next_change(snapshot: Snapshot, policy: Policy, now: datetime) -> datetime | None:
     """When a standing next changes by the clock alone, findings apart."""
-    turns = [*_silent_turns(snapshot), *_stale_turns(snapshot), *_rpo_turns(snapshot, policy)]
+    turns = [
+        *_silent_turns(snapshot),
+        *_lost_turns(snapshot),
+        *_stale_turns(snapshot),
+        *_rpo_turns(snapshot, policy),
+    ]
     return earliest(at + _INSTANT for at in turns if at + _INSTANT > now)
 
 
 def _silent_turns(snapshot: Snapshot) -> Iterator[datetime]:
     """Retired endpoints too: they owe heartbeats (collector/rules/shortfall.py) until they are found silent."""
     return (missing_at(endpoint, snapshot.gaps) - _INSTANT for endpoint in snapshot.endpoints.values())
+
+
+def _lost_turns(snapshot: Snapshot) -> Iterator[datetime]:
+    """A machine that is silent for good lost none in its last day."""
+    sightings = (endpoint.sighting for endpoint in snapshot.endpoints.values())
+    return (one.lost_until for one in sightings if one and one.lost_until)
 
 
 def _stale_turns(snapshot: Snapshot) -> Iterator[datetime]:

@@ -10,6 +10,9 @@ TOLERATED = timedelta(seconds=3)
 # For so long a shortfall excuses silence. A fleet that really is gone looks the same from here, and must alarm:
 # a practice's server that is silent for a day is a visit, whoever broke the line.
 SHORTFALL_COUNTS = timedelta(hours=24)
+# As long as any instant can be rebuilt (400 days, collector/store/snapshots.py), with the gaps before it that still
+# move a deadline.
+KEPT = timedelta(days=440)
 # The width of a slot of `arrived`.
 SLOT = timedelta(seconds=5)
 
@@ -22,6 +25,7 @@ _EXTEND = """
     SELECT $1, date_bin($5, $3, '2000-01-01T00:00Z'), $4::bigint WHERE $4 > 0
     ON CONFLICT (slot, collector) DO UPDATE SET heartbeats = arrived.heartbeats + EXCLUDED.heartbeats
 """
+_LAST = "SELECT max(up_to) FROM listening"
 # Islands and gaps: a span starts a gap if everything before it ended too early. Shortfalls are laid over them.
 _GAPS = """
     WITH spans AS (
@@ -42,11 +46,21 @@ _GAPS = """
 """
 
 
+_DROP_LISTENING = "DELETE FROM listening WHERE up_to < $1"
+_DROP_SHORTFALLS = "DELETE FROM shortfall WHERE ended_at < $1"
+
+
 async def extend_listening(
     conn: Connection, collector: str, up_from: datetime, up_to: datetime, arrived: int = 0
 ) -> None:
     """One write: the span goes on to `up_to`, and so many more heartbeats were stored by then."""
     await conn.execute(_EXTEND, collector, up_from, up_to, arrived, SLOT)
+
+
+async def last_listened(conn: Connection) -> datetime | None:
+    """When a collector last could commit, by its own clock."""
+    at: datetime | None = await conn.fetchval(_LAST)
+    return at
 
 
 async def gaps_since(conn: Connection, since: datetime, now: datetime) -> tuple[Gap, ...]:
@@ -56,3 +70,9 @@ async def gaps_since(conn: Connection, since: datetime, now: datetime) -> tuple[
     """
     rows = await conn.fetch(_GAPS, since, now, TOLERATED, SHORTFALL_COUNTS)
     return tuple(Gap(start=row["began_at"], end=row["ended_at"]) for row in rows)
+
+
+async def drop_listening(conn: Connection, now: datetime) -> None:
+    """What no instant that can be rebuilt depends on."""
+    await conn.execute(_DROP_LISTENING, now - KEPT)
+    await conn.execute(_DROP_SHORTFALLS, now - KEPT)

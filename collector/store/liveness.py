@@ -1,10 +1,15 @@
 """When each endpoint was heard, as spans that outlive the raw heartbeats."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from collector.model.snapshot import Sighting
 from collector.store.connect import Connection
+
+# As long as any instant can be rebuilt (400 days, collector/store/snapshots.py), and a month to tell how long before it
+# one fell silent.
+SPANS_KEPT = timedelta(days=440)
 
 _OPEN = """
     INSERT INTO liveness_span (practice_id, endpoint_id, up_from, interval_s)
@@ -32,3 +37,11 @@ async def keep_spans(
     interval_s = [one.interval_s for one in sightings.values()]
     await conn.execute(_OPEN, practice_id, list(sightings), at, interval_s)
     await conn.execute(_GO_ON, practice_id, list(sightings), at, interval_s, [one in silent for one in sightings])
+
+
+_DROP = "DELETE FROM liveness_span WHERE up_to < $1"
+
+
+async def drop_spans(conn: Connection, now: datetime) -> None:
+    """Those that ended before any instant that can be rebuilt; an open one stays."""
+    await conn.execute(_DROP, now - SPANS_KEPT)

@@ -89,4 +89,5 @@ def _sighting(row: Record, loss: Loss | None) -> Sighting:
         queued=row["queued"],
         skew_s=row["skew_s"],
         lost_heartbeats=loss.lost if loss else 0,
+        lost_until=loss.lapses_at if loss else None,
     )

@@ -70,7 +70,7 @@ async def schedule(house: House, enrolled: Enrolled, job: JobPolicy, at: datetim
 
 def arrival(practice_id: UUID, beat: Heartbeat | None = None, received_at: datetime = NOW) -> Arrival:
     """As a collector that knows nothing yet would store it: every section, and a wake."""
-    return Changes().arrival(practice_id, beat or heartbeat(received_at), received_at)
+    return Changes().compared(practice_id).arrival(beat or heartbeat(received_at), received_at)
 
 
 async def store(house: House, *arrivals: Arrival) -> dict[Identity, datetime]:

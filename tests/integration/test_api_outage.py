@@ -25,13 +25,16 @@ async def test_a_broken_way_to_our_collectors_does_not_look_green(database: Data
     await database.owner.execute("INSERT INTO shortfall VALUES ($1, NULL, 1.4, 0.05)", NOW - HOUR)
     page = await noc(database, fleet)
     assert "<title>? Far fewer heartbeats reach us than should.</title>" in page.text
-    said = "Our own outage since Thursday 15 January at 20:30. 3 of 84 expected heartbeats a minute arrive."
+    said = "Since Thursday 15 January at 20:30, 3 of 84 expected a minute arrive. Check our own line"
     assert said in words(page)
     read = words(await noc(database, fleet, language="fr"))
-    assert "Sur 84 signaux de vie attendus par minute, 3 arrivent." in read
-    assert "<title>? Unknown – Cabinet Doré</title>" in (await status(database, "/status/well", "en")).text
+    assert "3 sur 84 attendus par minute arrivent." in read
+    shown = await status(database, "/status/well", "en")
+    assert "<title>? Unknown – Cabinet Doré</title>" in shown.text
+    assert "We cannot vouch" in words(shown)
+    assert "not your practice" not in words(shown)
     await database.owner.execute("UPDATE shortfall SET ended_at = $1", NOW)
-    assert "outage" not in words(await noc(database, fleet))
+    assert "heartbeats" not in words(await noc(database, fleet))
 
 
 async def test_odd_machines_of_one_practice_do_not_bury_the_others(database: Database, fleet: Fleet) -> None:

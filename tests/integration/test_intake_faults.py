@@ -244,3 +244,55 @@ async def test_sections_that_a_failed_commit_lost_are_sent_again(fragile: Servic
         await until(accepted)
     kinds = await fragile_house.owner.fetch("SELECT kind FROM section WHERE heartbeat_id::text = $1", lost["id"])
     assert {row["kind"] for row in kinds} >= {"backups"}
+
+
+async def test_what_a_failed_commit_would_have_stored_is_not_left_out_of_its_neighbour(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relay sends the next heartbeat while the first one waits; only the next is stored, and says everything."""
+    headers = {"authorization": f"Bearer {(await enrol(house)).key}"}
+    first = beat(0)
+    second = beat(1, endpoint=first["endpoint"], backups=first["backups"])
+    held, go = asyncio.Event(), asyncio.Event()
+
+    async def failing(conn: Connection, arrivals: Sequence[Arrival]) -> dict[Identity, datetime]:
+        if not held.is_set():
+            held.set()
+            await go.wait()
+            raise ConnectionError
+        return await append(conn, arrivals)
+
+    monkeypatch.setattr(group_commit, "append", failing)
+    async with door(house.database.url) as client:
+        waiting = asyncio.create_task(client.post(URL, json=first, headers=headers))
+        await held.wait()
+        assert (await client.post(URL, json=second, headers=headers)).status_code == 202
+        go.set()
+        assert (await waiting).status_code == 503
+    kinds = await house.owner.fetch("SELECT kind FROM section WHERE heartbeat_id::text = $1", second["id"])
+    assert {row["kind"] for row in kinds} == {"endpoint", "backups"}
+
+
+async def test_a_lost_server_is_not_waited_for_by_one_request_after_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is refused for one bad row; by the time each is tried alone, the server is gone."""
+    tried = 0
+
+    async def lost(_: Connection, arrivals: Sequence[Arrival]) -> dict[Identity, datetime]:
+        nonlocal tried
+        tried += 1
+        if len(arrivals) > 1:
+            raise asyncpg.DataError("a bad row")
+        raise ConnectionError
+
+    monkeypatch.setattr(group_commit, "append", lost)
+    commit = GroupCommit(house.intake, IntakeMetrics(CollectorRegistry()), 1_000)
+    waiting = [asyncio.create_task(commit.store(_many(1))) for _ in range(10)]
+    await asyncio.sleep(0)
+    running = asyncio.create_task(commit.run())
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {StoreAwayError}
+    assert tried <= 4  # two lanes, each with all and with one of its own

@@ -1,17 +1,22 @@
 """Too much at the door: what is turned away, who is served all the same, and that it is a matter of time alone."""
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from collector.intake import body as intake_body
-from collector.intake import front, group_commit
+from collector.administer import Deed, revoke_key
+from collector.intake import front, group_commit, incoming
+from collector.intake.body import SINGLE_LIMIT
 from collector.intake.front import Front
+from collector.intake.incoming import BATCH_LIMIT
 from collector.problems import problem, refusal
 from collector.store.intake import append
-from tests.integration.house import House, count, enrol, until
+from tests.integration.house import PATIENCE_S, House, count, enrol, until
 from tests.integration.test_intake import URL, beat, door
 
 
@@ -112,10 +117,48 @@ async def test_bytes_count_as_well_as_heartbeats(house: House, headers: dict[str
         assert (await client.post(URL, json=beat(), headers=headers)).status_code == 429
 
 
+@pytest.mark.parametrize(
+    ("body", "more", "status"),
+    [
+        (gzip.compress(b" " * (BATCH_LIMIT + 1)), {"content-encoding": "gzip"}, 413),
+        (gzip.compress(b" " * BATCH_LIMIT)[:-1], {"content-encoding": "gzip"}, 400),
+        (b" " * (SINGLE_LIMIT + 1), {}, 413),
+    ],
+    ids=["a bomb", "cut", "too large"],
+)
+async def test_what_cannot_be_read_counts_by_its_bytes(
+    house: House, headers: dict[str, str], body: bytes, more: dict[str, str], status: int
+) -> None:
+    """Otherwise a key could have it inflated for ever."""
+    async with door(house.database.url, practice_rate=0.01, practice_burst=30) as client:
+        seen = [(await client.post(URL, content=body, headers=headers | more)).status_code for _ in range(2)]
+    assert seen == [status, 429]
+
+
+async def test_a_key_that_is_revoked_while_a_slow_body_comes_reports_nothing(house: House) -> None:
+    key = (await enrol(house)).key
+    sent = json.dumps(beat()).encode()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield sent[:10]
+        async with house.owner.acquire() as conn:
+            await revoke_key(conn, key.key_id, Deed("test", datetime.now(UTC)))
+        async with asyncio.timeout(PATIENCE_S):
+            while (await client.post(URL, json=beat(), headers=headers)).status_code != 401:
+                await asyncio.sleep(0.02)
+        yield sent[10:]
+
+    headers = {"authorization": f"Bearer {key}"}
+    async with door(house.database.url) as client:
+        answer = await client.post(URL, content=slow(), headers=headers)
+    assert answer.status_code == 401
+    assert await house.owner.fetchval("SELECT count(*) FROM heartbeat WHERE id = $1", json.loads(sent)["id"]) == 0
+
+
 async def test_a_body_that_does_not_come_in_time_is_408(
     house: House, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake_body, "IDLE_S", 0.02)
+    monkeypatch.setattr(incoming, "IDLE_S", 0.02)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"{"

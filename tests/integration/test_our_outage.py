@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from collector.evaluate import our_gaps, watch_arrivals
+from collector.model.arrivals import Share
 from collector.model.heartbeat import Role
 from collector.store.arrivals import owed_by_fleet
 from collector.store.listening import extend_listening
@@ -26,7 +27,7 @@ async def machines_report(house: House, practice_ids: Sequence[UUID], at: dateti
 
 async def judged(house: House, practice_ids: Sequence[UUID], now: datetime) -> list[str]:
     """As a worker does: arrivals first; what changed."""
-    await watch_arrivals(house.worker, now)
+    await watch_arrivals(house.worker)
     gaps = await our_gaps(house.worker, now)
     verdicts = [await judge(house, one, now, gaps) for one in practice_ids]
     return [change.what.value for verdict in verdicts for change in verdict.changes]
@@ -114,4 +115,4 @@ async def test_an_open_span_owes_by_the_interval_of_now(either_house: House) -> 
         await report(either_house, practice_id, at, seq=seq, interval_s=interval_s, endpoint=endpoint(role=Role.NAS))
         await judge(either_house, practice_id, at)
     async with either_house.worker.acquire() as conn:
-        assert (await owed_by_fleet(conn, NOW)).endpoints == {3_600: 1}
+        assert (await owed_by_fleet(conn, NOW)).shares == {3_600: Share(endpoints=1, practices=1)}

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from collector.administer import Deed, enrol_operator, revoke_key
-from collector.intake import beginning, group_commit
+from collector.intake import group_commit, incoming
 from collector.intake.admission import TOKEN_BYTES
 from tests.factories import job_policy
 from tests.integration.house import House, count, enrol, rows, schedule, until
@@ -179,7 +179,7 @@ async def test_wrong_keys_are_not_looked_up_for_ever(client: httpx.AsyncClient, 
 async def test_a_body_that_does_not_come_in_time_is_not_waited_for(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beginning, "IDLE_S", 0.05)
+    monkeypatch.setattr(incoming, "IDLE_S", 0.05)
 
     async def dripping() -> AsyncIterator[bytes]:
         yield b"a"

@@ -11,9 +11,10 @@ from collector.administer import Deed, enrol_practice
 from collector.evaluate import our_gaps, watch_arrivals, weigh_arrivals
 from collector.intake import ledger
 from collector.metrics import WorkerMetrics, new_registry
+from collector.model.arrivals import Share
 from collector.model.snapshot import Gap
 from collector.store.arrivals import ARRIVED_KEPT, owed_by_fleet
-from collector.store.listening import SHORTFALL_COUNTS, SLOT, extend_listening
+from collector.store.listening import KEPT, SHORTFALL_COUNTS, SLOT, extend_listening
 from collector.sweep import ARRIVALS_EVERY_S, Engine
 from tests.factories import DAY, HOUR, MINUTE, NOW
 from tests.integration.house import House, count, enrol, rows, until
@@ -32,11 +33,27 @@ async def enrolled(house: House, practices: int) -> list[UUID]:
     return [one.practice.practice_id for one in made]
 
 
-async def fleet(house: House, machines: int, interval_s: int = 60, practices: int = 4) -> None:
+_BEAT = """
+    INSERT INTO heartbeat
+    SELECT practice_id, endpoint_id, $3, gen_random_uuid(), 1, $3, 0, interval_s, 0, 0
+    FROM liveness_span JOIN unnest($1::uuid[], $2::uuid[]) AS heard (practice_id, endpoint_id)
+        USING (practice_id, endpoint_id)
+"""
+
+Machine = tuple[UUID, UUID]
+
+
+async def fleet(house: House, machines: int, interval_s: int = 60, practices: int = 4) -> list[Machine]:
     """Machines that have been up since long, spread over practices."""
     practice_ids = await enrolled(house, practices)
-    spans = [(practice_ids[n % practices], uuid4(), NOW - DAY, interval_s) for n in range(machines)]
-    await house.owner.executemany(_SPAN, spans)
+    return await machines_of(house, [practice_ids[n % practices] for n in range(machines)], interval_s)
+
+
+async def machines_of(house: House, practice_ids: Sequence[UUID], interval_s: int = 60) -> list[Machine]:
+    """One that has been up since long for each time that a practice is named."""
+    made = [(practice_id, uuid4()) for practice_id in practice_ids]
+    await house.owner.executemany(_SPAN, [(*machine, NOW - DAY, interval_s) for machine in made])
+    return made
 
 
 async def arrive(house: House, at: datetime, heartbeats: int, collector: str = "a") -> None:
@@ -44,15 +61,27 @@ async def arrive(house: House, at: datetime, heartbeats: int, collector: str = "
         await extend_listening(conn, collector, NOW - DAY, at, heartbeats)
 
 
-async def steady(house: House, since: datetime, until: datetime, machines: int, interval_s: int = 60) -> None:
-    """Arrivals of machines whose phases are spread evenly, as a collector writes them down."""
-    for second in range(int((until - since).total_seconds())):
-        arrived = (second + 1) * machines // interval_s - second * machines // interval_s
-        await arrive(house, since + second * SECOND, arrived)
+async def hear(house: House, machines: Sequence[Machine], at: datetime) -> None:
+    """A heartbeat of each, as a collector stores it and writes it down."""
+    await house.owner.execute(_BEAT, [one[0] for one in machines], [one[1] for one in machines], at)
+    await arrive(house, at, len(machines))
+
+
+async def steady(house: House, since: datetime, until: datetime, machines: Sequence[Machine]) -> None:
+    """Each once a minute, their phases spread evenly."""
+    for at in instants(since, until - SECOND, SECOND):
+        first, beyond = (((at.second + n) * len(machines)) // 60 for n in (0, 1))
+        await hear(house, machines[first:beyond], at)
 
 
 async def watch(house: House, now: datetime) -> list[dict[str, object]]:
-    await watch_arrivals(house.worker, now)
+    """While our collectors listen."""
+    await arrive(house, now, 0)
+    await watch_arrivals(house.worker)
+    return await shortfalls(house)
+
+
+async def shortfalls(house: House) -> list[dict[str, object]]:
     return await rows(house, "SELECT began_at, ended_at FROM shortfall ORDER BY began_at")
 
 
@@ -84,8 +113,17 @@ async def test_open_spans_owe_by_their_intervals(either_house: House) -> None:
     await either_house.owner.execute("UPDATE liveness_span SET up_to = $1 WHERE interval_s = 30", NOW)
     async with either_house.worker.acquire() as conn:
         owed = await owed_by_fleet(conn, NOW)
-    assert owed.endpoints == {60: 3}
-    assert owed.largest == pytest.approx(2 / 60)
+    assert owed.shares == {60: Share(endpoints=3, practices=2)}
+
+
+async def test_each_practice_counts_one_whatever_it_claims(either_house: House) -> None:
+    one, other = await enrolled(either_house, 2)
+    await machines_of(either_house, [one], 60)
+    await machines_of(either_house, [other] * 3, 1)
+    await machines_of(either_house, [other], 60)
+    async with either_house.worker.acquire() as conn:
+        owed = await owed_by_fleet(conn, NOW)
+    assert owed.shares == {60: Share(endpoints=2, practices=1.25), 1: Share(endpoints=3, practices=0.75)}
 
 
 async def test_nobody_owes_anything_to_a_new_house(either_house: House) -> None:
@@ -95,12 +133,10 @@ async def test_nobody_owes_anything_to_a_new_house(either_house: House) -> None:
 @pytest.mark.parametrize("machines", [4, 12, 40, 400])
 async def test_a_broken_way_is_seen_before_anybody_is_silent(either_house: House, machines: int) -> None:
     """A machine is found silent two minutes after it was last heard: its minute, and its grace."""
-    await fleet(either_house, machines)
-    await steady(either_house, NOW - 2 * MINUTE, NOW, machines)
+    await steady(either_house, NOW - 2 * MINUTE, NOW, await fleet(either_house, machines))
     first_silent = NOW - MINUTE + MINUTE / machines - SECOND + 2 * MINUTE
     seen: datetime | None = None
     for now in instants(NOW, first_silent - EVERY, EVERY):
-        await arrive(either_house, now, 0)  # our collectors listen
         if await watch(either_house, now):
             seen = now
             break
@@ -111,21 +147,37 @@ async def test_a_broken_way_is_seen_before_anybody_is_silent(either_house: House
 
 
 async def test_a_fleet_that_is_heard_as_usual_has_none(house: House) -> None:
-    await fleet(house, 40)
-    await steady(house, NOW - 2 * MINUTE, NOW + 3 * MINUTE, 40)
-    for now in instants(NOW, NOW + 3 * MINUTE, EVERY):
-        assert await watch(house, now) == []
+    machines = await fleet(house, 40)
+    await steady(house, NOW - 2 * MINUTE, NOW, machines)
+    for now in instants(NOW, NOW + 3 * MINUTE - EVERY, EVERY):
+        await steady(house, now, now + EVERY, machines)
+        assert await watch(house, now + EVERY) == []
 
 
 async def test_a_shortfall_ends_when_heartbeats_come_again(either_house: House) -> None:
-    await fleet(either_house, 40)
+    machines = await fleet(either_house, 40)
     assert await watch(either_house, NOW) == [{"began_at": NOW - MINUTE, "ended_at": None}]
     assert await watch(either_house, NOW + HOUR) == [{"began_at": NOW - MINUTE, "ended_at": None}]
-    await arrive(either_house, NOW + HOUR, 40)
+    await hear(either_house, machines, NOW + HOUR)
     over = {"began_at": NOW - MINUTE, "ended_at": NOW + HOUR + SECOND}
     assert await watch(either_house, NOW + HOUR + SECOND) == [over]
-    await arrive(either_house, NOW + HOUR + MINUTE, 40)
+    await hear(either_house, machines, NOW + HOUR + MINUTE)
     assert await watch(either_house, NOW + HOUR + MINUTE) == [over]
+
+
+async def test_a_shortfall_ends_when_nobody_is_up_any_more(house: House) -> None:
+    await fleet(house, 40)
+    await watch(house, NOW)
+    await house.owner.execute("UPDATE liveness_span SET up_to = $1", NOW)
+    assert await watch(house, NOW + MINUTE) == [{"began_at": NOW - MINUTE, "ended_at": NOW + MINUTE}]
+
+
+async def test_what_a_few_held_back_does_not_end_one(house: House) -> None:
+    machines = await fleet(house, 40, practices=20)
+    await watch(house, NOW)
+    for n in range(10):
+        await hear(house, machines[:4] * 10, NOW + MINUTE + n * SECOND)
+    assert await watch(house, NOW + MINUTE + 10 * SECOND) == [{"began_at": NOW - MINUTE, "ended_at": None}]
 
 
 async def test_of_a_shortfall_that_lasts_the_figures_follow(house: House) -> None:
@@ -138,18 +190,82 @@ async def test_of_a_shortfall_that_lasts_the_figures_follow(house: House) -> Non
 
 
 async def test_many_workers_open_one_and_close_it_once(either_house: House) -> None:
-    await fleet(either_house, 40)
-    await asyncio.gather(*(watch_arrivals(either_house.worker, NOW + n * SECOND) for n in range(6)))
-    assert await count(either_house, "shortfall") == 1
-    await arrive(either_house, NOW + MINUTE, 400)
-    await asyncio.gather(*(watch_arrivals(either_house.worker, NOW + MINUTE + n * SECOND) for n in range(6)))
-    (found,) = await rows(either_house, "SELECT ended_at FROM shortfall")
-    assert NOW + MINUTE <= found["ended_at"] <= NOW + MINUTE + 5 * SECOND
+    machines = await fleet(either_house, 40)
+    await arrive(either_house, NOW, 0)
+    await asyncio.gather(*(watch_arrivals(either_house.worker) for _ in range(6)))
+    assert await shortfalls(either_house) == [{"began_at": NOW - MINUTE, "ended_at": None}]
+    await hear(either_house, machines, NOW + MINUTE)
+    await asyncio.gather(*(watch_arrivals(either_house.worker) for _ in range(6)))
+    assert await shortfalls(either_house) == [{"began_at": NOW - MINUTE, "ended_at": NOW + MINUTE}]
 
 
-async def test_a_practice_whose_line_is_cut_is_no_outage_of_ours(house: House) -> None:
-    await fleet(house, 40, practices=2)
-    assert await watch(house, NOW) == []
+async def test_one_that_came_and_went_within_a_second_does_no_harm(house: House) -> None:
+    await fleet(house, 40)
+    once = await watch(house, NOW)
+    await house.owner.execute("UPDATE shortfall SET ended_at = $1", NOW)
+    await watch(house, NOW)
+    assert await watch(house, NOW + SECOND) == [
+        {**once[0], "ended_at": NOW},
+        {"began_at": NOW + SECOND - MINUTE, "ended_at": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "heard", "expected"),
+    [
+        pytest.param([10, 10], 0, False, id="both of two"),
+        pytest.param([10, 10, 10], 0, False, id="all of three"),
+        pytest.param([10, 10, 10], 1, False, id="two of three"),
+        pytest.param([1, 10, 10, 10], 1, False, id="the large three of four"),
+        pytest.param([100, 1, 1, 1, 1], 1, False, id="all but the largest"),
+        pytest.param([1, 100, 1, 1], 1, False, id="nearly all machines, and one practice is well"),
+        pytest.param([1, 10, 10, 10, 10], 1, True, id="four of five"),
+        pytest.param([10, 10, 10, 10], 0, True, id="all of four"),
+    ],
+)
+async def test_only_where_most_practices_are_unheard_is_it_our_outage(
+    house: House, sizes: Sequence[int], heard: int, expected: bool
+) -> None:
+    practice_ids = await enrolled(house, len(sizes))
+    machines = await machines_of(
+        house, [one for one, size in zip(practice_ids, sizes, strict=True) for _ in range(size)]
+    )
+    await hear(house, [one for one in machines if one[0] in practice_ids[:heard]], NOW)
+    assert bool(await watch(house, NOW + SECOND)) is expected
+
+
+@pytest.mark.parametrize("interval_s", [1, 60, 300])
+async def test_stolen_keys_that_claim_much_cannot_feign_one(house: House, interval_s: int) -> None:
+    """What they claim and do not send would else excuse the silence of everybody."""
+    machines = await fleet(house, 20, practices=20)
+    await machines_of(house, [practice_id for practice_id, _ in machines[:4]] * 200, interval_s)
+    await hear(house, machines, NOW)
+    assert await watch(house, NOW + SECOND) == []
+
+
+async def test_stolen_keys_that_claim_much_cannot_hide_one(house: House) -> None:
+    machines = await fleet(house, 20, practices=20)
+    await machines_of(house, [practice_id for practice_id, _ in machines[:4]] * 200, 1)
+    assert await watch(house, NOW) == [{"began_at": NOW - MINUTE, "ended_at": None}]
+
+
+@pytest.mark.parametrize("ahead", [-HOUR, timedelta(0), HOUR])
+async def test_the_clock_of_collectors_tells(house: House, ahead: timedelta) -> None:
+    """Whatever ours says: the instants of this test are no times of now."""
+    machines = await fleet(house, 40)
+    await hear(house, machines, NOW + ahead)
+    assert await watch(house, NOW + ahead + MINUTE) == []
+    (found,) = await watch(house, NOW + ahead + 2 * MINUTE)
+    assert found["began_at"] == NOW + ahead + MINUTE
+
+
+async def test_while_no_collector_listens_nothing_is_told(house: House) -> None:
+    await fleet(house, 40)
+    await watch_arrivals(house.worker)
+    assert await shortfalls(house) == []
+    lasting = await watch(house, NOW)
+    await watch_arrivals(house.worker)
+    assert await shortfalls(house) == lasting
 
 
 async def test_what_has_just_come_back_owes_nothing_of_the_past(house: House) -> None:
@@ -213,10 +329,10 @@ async def test_a_shortfall_counts_for_a_day(house: House, ended: timedelta | Non
 async def test_the_worker_looks_before_it_claims_and_not_at_every_tick(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[datetime] = []
+    looked: list[object] = []
 
-    async def look(_: object, now: datetime) -> None:
-        looked.append(now)
+    async def look(pool: object) -> None:
+        looked.append(pool)
 
     monkeypatch.setattr("collector.sweep.watch_arrivals", look)
     engine = Engine(house.worker, (), WorkerMetrics(new_registry()))
@@ -246,6 +362,32 @@ async def test_what_arrived_is_kept_two_days(house: House) -> None:
     await arrive(house, now - ARRIVED_KEPT + MINUTE, 2)
     await Engine(house.worker, (), WorkerMetrics(new_registry())).keep_house()
     assert await rows(house, "SELECT heartbeats FROM arrived") == [{"heartbeats": 2}]
+
+
+_ENDS = """
+    SELECT 'shortfall' AS what, ended_at FROM shortfall UNION ALL SELECT 'span', up_to FROM liveness_span
+    UNION ALL SELECT 'listening', up_to FROM listening
+"""
+
+
+async def test_what_rebuilds_the_past_is_kept_as_long_as_that(house: House) -> None:
+    now = datetime.now(NOW.tzinfo)
+    old, kept = (now - KEPT - MINUTE, now - KEPT + MINUTE)
+    (practice_id,) = await enrolled(house, 1)
+    for ended_at in (old, kept, None):
+        began_at = (ended_at or now) - HOUR
+        await house.owner.execute("INSERT INTO shortfall VALUES ($1, $2, 1, 0)", began_at, ended_at)
+        await house.owner.execute(
+            "INSERT INTO liveness_span VALUES ($1, $2, $3, $4, 60)", practice_id, uuid4(), began_at, ended_at
+        )
+        await house.owner.execute("INSERT INTO listening VALUES ('a', $1, $2)", began_at, ended_at or now)
+    await Engine(house.worker, (), WorkerMetrics(new_registry())).keep_house()
+    left = await rows(house, _ENDS)
+    assert {tuple(row.values()) for row in left} == {
+        *(("shortfall", kept), ("shortfall", None)),
+        *(("span", kept), ("span", None)),
+        *(("listening", kept), ("listening", now)),
+    }
 
 
 async def test_the_weighing_of_a_large_fleet_is_told_whole(house: House) -> None:

@@ -123,6 +123,27 @@ async def test_a_batch_of_one_instant_has_its_order_by_seq(house: House) -> None
     assert await renewed(house, NOW, *beats) == {ENDPOINT: Loss(1, NOW + COUNTED)}
 
 
+async def test_of_an_endpoint_that_floods_the_latest_are_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.store.losses.MOST_COUNTED", 4)
+    await heard(house, minutely(1, 3, 5, 6, 7, 9))
+    assert await lost(house) == 1
+
+
+async def test_of_a_machine_that_fell_silent_nothing_is_lost_a_day_later(house: House) -> None:
+    practice_id = (await enrol(house)).practice.practice_id
+    for n, seq in enumerate((1, 2, 5)):
+        await report(house, practice_id, NOW + n * MINUTE, seq=seq)
+        await judge(house, practice_id, NOW + n * MINUTE)
+    due: datetime | None = NOW + 2 * MINUTE
+    while due is not None and due <= NOW + DAY + MINUTE:
+        assert await shown(house) == 2
+        due = (await judge(house, practice_id, due)).next_due
+    assert due is not None
+    assert due == NOW + DAY + MINUTE + timedelta(microseconds=1)
+    await judge(house, practice_id, due)
+    assert await shown(house) == 0
+
+
 async def shown(house: House) -> int:
     found: int = await house.owner.fetchval("SELECT lost_heartbeats FROM endpoint_now")
     return found

@@ -94,6 +94,7 @@ async def test_arrivals_are_measured_at_scrape_and_a_shortfall_is_opened(house: 
     for n in range(4):
         practice_id = (await enrol(house, f"Cabinet {n}")).practice.practice_id
         await house.owner.execute("INSERT INTO liveness_span VALUES ($1, $1, $2, NULL, 60)", practice_id, at)
+    await house.owner.execute("INSERT INTO listening VALUES ('a', $1, $2)", at, datetime.now(UTC))
     async with at_work(house) as client:
 
         async def opened() -> bool:

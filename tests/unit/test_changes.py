@@ -25,7 +25,11 @@ class Intake:
         self.changes = Changes()
 
     def take(self, seq: int, at: datetime = NOW, practice: UUID = PRACTICE, **more: object) -> Arrival:
-        return self.changes.arrival(practice, heartbeat(at, seq, **more), at)
+        """One request with one heartbeat, committed."""
+        request = self.changes.compared(practice)
+        arrival = request.arrival(heartbeat(at, seq, **more), at)
+        request.committed()
+        return arrival
 
     def kinds(self, seq: int, **more: Any) -> set[str]:
         return {section.kind for section in self.take(seq, **more).sections}
@@ -112,15 +116,34 @@ def test_spool_that_has_emptied_is_material(intake: Intake) -> None:
     assert not intake.take(3, queued=0).material
 
 
-def test_forgotten_heartbeat_makes_the_next_one_say_everything(intake: Intake) -> None:
-    intake.changes.forget([intake.take(0)])
-    assert intake.kinds(1) == {"endpoint"}
+def test_what_is_not_committed_is_not_known(intake: Intake) -> None:
+    """Lost, refused, or its client gone: whatever comes next says everything, also what came while it waited."""
+    intake.take(0)
+    waiting = intake.changes.compared(PRACTICE)
+    assert {section.kind for section in waiting.arrival(heartbeat(NOW, 1, patches=PATCHES), NOW).sections} == {"patches"}
+    assert "patches" in intake.kinds(2, patches=PATCHES)
 
 
-def test_forgetting_what_was_never_known_is_harmless(intake: Intake) -> None:
-    arrival = intake.take(0)
-    intake.changes.forget([arrival, arrival])
-    assert intake.kinds(1) == {"endpoint"}
+def test_what_was_known_before_a_failed_commit_still_is(intake: Intake) -> None:
+    intake.take(0)
+    intake.changes.compared(PRACTICE).arrival(heartbeat(NOW, 1), NOW)
+    assert intake.kinds(1) == set()
+
+
+def test_heartbeats_of_one_request_rest_on_each_other(intake: Intake) -> None:
+    """They are committed together or not at all."""
+    request = intake.changes.compared(PRACTICE)
+    kinds = [{one.kind for one in request.arrival(heartbeat(NOW, seq), NOW).sections} for seq in range(3)]
+    assert kinds == [{"endpoint"}, set(), set()]
+    request.committed()
+    assert intake.kinds(3) == set()
+
+
+def test_endpoint_that_sent_again_says_everything_next(intake: Intake) -> None:
+    intake.take(0)
+    request = intake.changes.compared(PRACTICE)
+    request.committed([request.arrival(heartbeat(NOW, 1), NOW)])
+    assert intake.kinds(2) == {"endpoint"}
 
 
 def test_practices_do_not_share_a_memory(intake: Intake) -> None:
@@ -140,7 +163,7 @@ def test_memory_is_bounded_and_loses_the_longest_unheard(intake: Intake, monkeyp
 def test_arrival_keeps_the_offset_of_the_endpoints_clock(intake: Intake) -> None:
     written = "2026-11-21T19:00:00-03:30"
     beat = Heartbeat.model_validate_json(heartbeat().model_dump_json().replace("2026-11-21T18:00:00Z", written))
-    arrival = intake.changes.arrival(PRACTICE, beat, NOW)
+    arrival = intake.changes.compared(PRACTICE).arrival(beat, NOW)
     assert arrival.beat
     assert arrival.beat.sent_offset_s == -12_600
 
@@ -151,9 +174,9 @@ intervals = st.integers(1, 86_400)
 @given(intervals, intervals, st.floats(0, 400_000), st.integers(0, 3))
 def test_heartbeat_that_ends_a_silence_is_material(first: int, second: int, pause: float, queued: int) -> None:
     """The worker hears of every endpoint that comes back, whatever interval it promises next."""
-    changes, again = Changes(), NOW + timedelta(seconds=pause)
-    changes.arrival(PRACTICE, heartbeat(NOW, 0, interval_s=first), NOW)
-    arrival = changes.arrival(PRACTICE, heartbeat(again, 1, interval_s=second, queued=queued), again)
+    intake, again = Intake(), NOW + timedelta(seconds=pause)
+    intake.take(0, interval_s=first)
+    arrival = intake.take(1, again, interval_s=second, queued=queued)
     silent = check(snapshot([endpoint_state(NOW, interval_s=first)]), policy(), again).findings
     assert arrival.material or not silent
 

@@ -10,8 +10,9 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from collector.intake import body as intake_body
-from collector.intake.body import BATCH_LIMIT, SINGLE_LIMIT, Bodies, Body, Shape, read_body
+from collector.intake import incoming
+from collector.intake.body import SINGLE_LIMIT, Body, Reading, Shape
+from collector.intake.incoming import BATCH_LIMIT, SMALL_BODY, Bodies
 from collector.problems import ProblemError
 from tests.factories import PRACTICE
 
@@ -33,7 +34,7 @@ def request(*chunks: bytes, **headers: str | bytes) -> Request:
 
 
 async def read(sent: Request, bodies: Bodies | None = None) -> Body:
-    return await read_body(sent.headers, sent.receive, bodies or Bodies(), PRACTICE)
+    return await Reading(sent.headers, sent.receive).whole(bodies or Bodies(), PRACTICE)
 
 
 async def status(*chunks: bytes, **headers: str | bytes) -> int:
@@ -176,7 +177,7 @@ def never_ending(*chunks: bytes) -> Request:
 async def test_body_that_does_not_come_in_time_is_refused_and_the_connection_closed(
     monkeypatch: pytest.MonkeyPatch, patience: str, chunks: tuple[bytes, ...]
 ) -> None:
-    monkeypatch.setattr(intake_body, patience, 0.01)
+    monkeypatch.setattr(incoming, patience, 0.01)
     bodies = Bodies()
     with pytest.raises(ProblemError) as refused:
         await read(never_ending(*chunks), bodies)
@@ -186,7 +187,7 @@ async def test_body_that_does_not_come_in_time_is_refused_and_the_connection_clo
 
 async def test_a_trickle_is_bounded_by_the_time_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes well in time."""
-    monkeypatch.setattr(intake_body, "WHOLE_S", 0.05)
+    monkeypatch.setattr(incoming, "WHOLE_S", 0.05)
 
     async def receive() -> Message:
         await asyncio.sleep(0.001)
@@ -213,20 +214,20 @@ async def test_a_client_that_goes_away_leaves_nothing_behind() -> None:
     assert bodies.held == 0
 
 
-@pytest.mark.parametrize(("size", "expected"), [(100, "read"), (101, "503, again in 2")])
+@pytest.mark.parametrize(("size", "expected"), [(SMALL_BODY, "read"), (10_000, "read"), (10_001, "503, again in 2")])
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 async def test_all_bodies_together_are_bounded_by_what_they_are_inflated(
     size: int, expected: str, encoding: str
 ) -> None:
-    bodies = Bodies(1_000)
-    bodies.hold(OTHER, 900)
+    bodies = Bodies(100_000)
+    bodies.hold(OTHER, 90_000)
     raw = b"x" * size
     sent = request(gzip.compress(raw) if encoding == "gzip" else raw, content_encoding=encoding)
     try:
         seen = "read" if (await read(sent, bodies)).raw == raw else "wrong"
     except ProblemError as error:
         seen = f"{error.problem.status}, again in {error.headers['Retry-After']}"
-    assert (seen, bodies.held) == (expected, 900)
+    assert (seen, bodies.held) == (expected, 90_000)
 
 
 @pytest.mark.parametrize(("practice", "held"), [(PRACTICE, False), (OTHER, True)], ids=["its own", "another"])
@@ -237,6 +238,19 @@ async def test_one_practice_cannot_hold_the_room_of_all(practice: UUID, *, held:
         bodies.hold(practice, BATCH_LIMIT)
     else:
         with pytest.raises(ProblemError):
-            bodies.hold(practice, 1)
+            bodies.hold(practice, SMALL_BODY + 1)
     bodies.release(PRACTICE, BATCH_LIMIT)
-    bodies.hold(PRACTICE, 1)
+    bodies.hold(PRACTICE, SMALL_BODY + 1)
+
+
+@pytest.mark.parametrize(("pieces_of", "fits"), [([SMALL_BODY], True), ([1] * 50, True), ([SMALL_BODY, 1], False)])
+async def test_a_small_body_is_let_in_whatever_large_ones_hold(pieces_of: list[int], *, fits: bool) -> None:
+    bodies = Bodies()
+    for number in range(incoming.BODIES_LIMIT // BATCH_LIMIT):
+        bodies.hold(UUID(int=number), BATCH_LIMIT)
+    sent = request(*(b" " * size for size in pieces_of))
+    try:
+        seen = len((await read(sent, bodies)).raw) == sum(pieces_of)
+    except ProblemError:
+        seen = False
+    assert (seen, bodies.held) == (fits, incoming.BODIES_LIMIT)

@@ -10,8 +10,9 @@ from collector.cli.commands import app
 from collector.config import PREFIX, Settings
 from collector.intake.admission import TOKEN_BYTES
 from collector.intake.app import SCRIPTS_BURST
-from collector.intake.body import BATCH_ITEMS, BATCH_LIMIT, SINGLE_LIMIT
+from collector.intake.body import BATCH_ITEMS, SINGLE_LIMIT
 from collector.intake.contract import LATEST_ACCEPTED
+from collector.intake.incoming import BATCH_LIMIT
 from collector.model.slug import LONGEST_SLUG
 from collector.rules.registry import RULES
 from collector.store.job_slugs import MOST_SLUGS

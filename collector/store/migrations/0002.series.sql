@@ -72,6 +72,10 @@ BEGIN
     IF part IS NULL THEN
         RETURN false;
     END IF;
+    -- So that the look at what came late is short: none may come in between it and the end.
+    PERFORM brin_summarize_new_values(indexrelid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE indrelid = to_regclass(part) AND relam = (SELECT oid FROM pg_am WHERE amname = 'brin');
+    EXECUTE format('LOCK TABLE %I IN SHARE ROW EXCLUSIVE MODE', part);
     EXECUTE format('SELECT array_agg(kept) FROM %I AS kept WHERE received_at >= $1', part) INTO late USING oldest;
     EXECUTE format('ALTER TABLE accepted DETACH PARTITION %I', part);
     INSERT INTO accepted SELECT * FROM unnest(late);
@@ -163,7 +167,8 @@ CREATE TABLE vigie.listening (
 );
 CREATE INDEX listening_up_to ON vigie.listening (up_to);
 GRANT SELECT, INSERT, UPDATE ON vigie.listening TO vigie_intake;
-GRANT SELECT ON vigie.listening TO vigie_worker, vigie_reader;
+GRANT SELECT, DELETE ON vigie.listening TO vigie_worker;
+GRANT SELECT ON vigie.listening TO vigie_reader;
 
 -- How many heartbeats each collector stored, by slots of a few seconds: against what the fleet owes.
 CREATE TABLE vigie.arrived (
@@ -184,7 +189,7 @@ CREATE TABLE vigie.shortfall (
     arrived  double precision NOT NULL
 );
 CREATE UNIQUE INDEX shortfall_lasting ON vigie.shortfall ((true)) WHERE ended_at IS NULL;
-GRANT SELECT, INSERT, UPDATE ON vigie.shortfall TO vigie_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vigie.shortfall TO vigie_worker;
 GRANT SELECT ON vigie.shortfall TO vigie_reader;
 
 -- When an endpoint was heard: kept when its raw heartbeats are gone. Open while `up_to` is null.
@@ -200,7 +205,7 @@ CREATE TABLE vigie.liveness_span (
 CREATE UNIQUE INDEX liveness_span_open ON vigie.liveness_span (practice_id, endpoint_id) INCLUDE (up_from, interval_s)
     WHERE up_to IS NULL;
 CALL vigie.guard('vigie.liveness_span');
-GRANT SELECT, INSERT, UPDATE ON vigie.liveness_span TO vigie_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vigie.liveness_span TO vigie_worker;
 GRANT SELECT ON vigie.liveness_span TO vigie_reader;
 
 -- Hypertables refuse row security together with columnstore: readers see them through these alone.

@@ -1,12 +1,11 @@
-"""The beginning of a body is kept and the rest thrown away, however it comes."""
+"""Bodies as they come in: of some the beginning is kept and the rest thrown away, however it comes."""
 
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from collector.intake.beginning import GoneError, read_beginning
-from collector.intake.body import Bodies
+from collector.intake.incoming import Bodies, GoneError, read_beginning
 
 PRACTICE = UUID(int=1)
 LIMIT = 1_000
@@ -19,8 +18,8 @@ class Held(Bodies):
         super().__init__()
         self.now = self.most = 0
 
-    def hold(self, practice_id: UUID, size: int) -> None:
-        super().hold(practice_id, size)
+    def hold(self, practice_id: UUID, size: int, before: int = 0) -> None:
+        super().hold(practice_id, size, before)
         self.now += size
         self.most = max(self.most, self.now)
 

@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
-# A token is a heartbeat, or as many bytes as a rich one has: whichever counts more.
+# A token is a heartbeat, or as many bytes or JSON values as a rich one has: whichever counts more.
 TOKEN_BYTES = 8 * 1024
+TOKEN_VALUES = 256
 MOST_BUCKETS = 50_000
 
 
@@ -61,6 +62,6 @@ class Admission:
             del self._full_at[longest_unheard]
 
 
-def tokens_of(heartbeats: int, size: int) -> float:
-    """What a request costs, by its heartbeats and the bytes of its inflated body."""
-    return max(heartbeats, size / TOKEN_BYTES)
+def tokens_of(heartbeats: int, size: int, values: int = 0) -> float:
+    """What a request costs, by its heartbeats and by the bytes and values of its inflated body."""
+    return max(heartbeats, size / TOKEN_BYTES, values / TOKEN_VALUES)

@@ -60,6 +60,7 @@ def create_app(settings: Settings, mailbox: Mailbox | None = None) -> FastAPI:
                 yield state
 
     app = FastAPI(title="Vigie collector", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.router.redirect_slashes = False  # behind a proxy it leads from HTTPS to HTTP, and a key goes along
     app.add_middleware(Front)
     install_problem_handlers(app)
     app.include_router(heartbeat_routes())

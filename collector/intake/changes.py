@@ -3,8 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from struct import Struct
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -27,9 +28,11 @@ LATE = 1.25
 # A section that is looked at and stays the same is written again this often: what was not written for
 # days is known not to have been looked at (collector/rules/standing.py).
 REFRESH = timedelta(days=1)
+# Endpoints, at 450 bytes each: packed, since as objects they would be more than all else in a collector.
 MOST_REMEMBERED = 100_000
 
-_Key = tuple[UUID, UUID]  # practice, endpoint
+_HEAD = Struct("<qdI?")
+_WRITTEN = Struct("<16sd")
 
 
 @dataclass(slots=True)
@@ -54,6 +57,25 @@ class _Written:
         return self.digest == digest and now - self.at < REFRESH
 
 
+def _packed(last: _Last) -> bytes:
+    parts = [_HEAD.pack(last.seq, last.received_at.timestamp(), last.interval_s, last.queued)]
+    for kind in _SECTIONS:
+        written = last.sections.get(kind)
+        parts.append(_WRITTEN.pack(written.digest, written.at.timestamp()) if written else bytes(_WRITTEN.size))
+    return b"".join(parts)
+
+
+def _unpacked(packed: bytes) -> _Last:
+    seq, received_at, interval_s, queued = _HEAD.unpack_from(packed)
+    found = zip(_SECTIONS, _WRITTEN.iter_unpack(packed[_HEAD.size :]), strict=True)
+    sections = {kind: _Written(digest, _instant(at)) for kind, (digest, at) in found if at}
+    return _Last(seq, _instant(received_at), interval_s, queued, sections)
+
+
+def _instant(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
 class Changes:
     """Remembers each endpoint's last committed heartbeat, so that of the next one only what is new is written.
 
@@ -62,23 +84,24 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self._last: OrderedDict[_Key, _Last] = OrderedDict()
+        self._last: OrderedDict[bytes, bytes] = OrderedDict()
 
     def compared(self, practice_id: UUID) -> "Comparison":
         """For one request of this practice."""
         return Comparison(self, practice_id)
 
-    def last(self, key: _Key) -> _Last | None:
-        return self._last.get(key)
+    def last(self, practice_id: UUID, endpoint_id: UUID) -> _Last | None:
+        packed = self._last.get(practice_id.bytes + endpoint_id.bytes)
+        return _unpacked(packed) if packed else None
 
-    def learn(self, key: _Key, last: _Last) -> None:
-        self.forget(key)
-        self._last[key] = last
+    def learn(self, practice_id: UUID, endpoint_id: UUID, last: _Last) -> None:
+        self.forget(practice_id, endpoint_id)
+        self._last[practice_id.bytes + endpoint_id.bytes] = _packed(last)
         if len(self._last) > MOST_REMEMBERED:
             self._last.popitem(last=False)
 
-    def forget(self, key: _Key) -> None:
-        self._last.pop(key, None)
+    def forget(self, practice_id: UUID, endpoint_id: UUID) -> None:
+        self._last.pop(practice_id.bytes + endpoint_id.bytes, None)
 
 
 class Comparison:
@@ -90,11 +113,11 @@ class Comparison:
     def __init__(self, changes: Changes, practice_id: UUID) -> None:
         self._changes = changes
         self._practice_id = practice_id
-        self._last: dict[_Key, _Last] = {}
+        self._last: dict[UUID, _Last] = {}
 
     def arrival(self, beat: Heartbeat, received_at: datetime, skew: timedelta = timedelta(0)) -> Arrival:
-        key = (self._practice_id, beat.endpoint.id)
-        last = self._last.get(key) or self._changes.last(key)
+        endpoint_id = beat.endpoint.id
+        last = self._last.get(endpoint_id) or self._changes.last(self._practice_id, endpoint_id)
         if last is not None and beat.seq != last.seq + 1:
             last = None
         bodies = _bodies(beat)
@@ -102,7 +125,7 @@ class Comparison:
         digests = {kind: blake2b(body, digest_size=16).digest() for kind, body in bodies.items()}
         new = [kind for kind in bodies if kind not in known or not known[kind].holds(digests[kind], received_at)]
         written = {kind: _Written(digests[kind], received_at) for kind in new}
-        self._last[key] = _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | written)
+        self._last[endpoint_id] = _Last(beat.seq, received_at, beat.interval_s, beat.queued > 0, known | written)
         changed = tuple(SectionRow(kind, bodies[kind].decode()) for kind in new)
         return _arrival(
             self._practice_id,
@@ -115,11 +138,11 @@ class Comparison:
 
     def committed(self, resent: Iterable[Arrival] = ()) -> None:
         """Learn what was said, but of an endpoint that sent again: what it said first may have come elsewhere."""
-        for key, last in self._last.items():
-            self._changes.learn(key, last)
+        for endpoint_id, last in self._last.items():
+            self._changes.learn(self._practice_id, endpoint_id, last)
         for arrival in resent:
             if arrival.endpoint_id is not None:
-                self._changes.forget((arrival.practice_id, arrival.endpoint_id))
+                self._changes.forget(self._practice_id, arrival.endpoint_id)
 
 
 def _bodies(beat: Heartbeat) -> dict[str, bytes]:

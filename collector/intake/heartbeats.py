@@ -158,10 +158,10 @@ class Door:
         single = body.shape is Shape.SINGLE
         if self._commit.full if single else self._commit.full_of_large:
             raise overloaded()
-        paid = tokens_of(1, len(body.raw))
+        paid = tokens_of(1, len(body.raw), body.values)
         self._take(practice_id, paid)
         found = read_heartbeats(body)
-        self._admission.owe(practice_id, tokens_of(len(found), len(body.raw)) - paid)
+        self._admission.owe(practice_id, tokens_of(len(found), len(body.raw), body.values) - paid)
         return self._parcel(practice_id, found, Clocks(datetime.now(UTC), clock_at), single=single)
 
     def _parcel(

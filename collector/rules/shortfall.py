@@ -9,7 +9,7 @@ a sudden fall at all practices at once. It is told in two steps, since the secon
 Machines that are switched off at night do not look like it: a quarter must be left within one interval of most
 of the fleet. Practices close one after another, those found silent owe nothing any more (their spans of liveness
 end), and servers, network storage and imaging stations stay on. Only if more than three quarters of a fleet
-went within one minute would it be taken for our own outage, for a day at most (collector/store/listening.py).
+went within one minute would it be taken for our own outage, for an hour at most (collector/store/listening.py).
 """
 
 from datetime import timedelta

@@ -71,7 +71,13 @@ async def _send(client: httpx.AsyncClient, beat: Heartbeat, key: str, tally: Tal
         tally.refused += 1
         if response is not None and not _later(response):
             return
-        await asyncio.sleep(RETRY_S)
+        await asyncio.sleep(RETRY_S if response is None else _asked(response))
+
+
+def _asked(response: httpx.Response) -> float:
+    """Seconds until the server wants it again."""
+    asked = response.headers.get("retry-after", "")
+    return float(asked) if asked.isdecimal() else RETRY_S
 
 
 def _later(response: httpx.Response) -> bool:

@@ -7,9 +7,9 @@ from collector.store.connect import Connection
 
 # Collectors write every second; a silence this long means that none could commit.
 TOLERATED = timedelta(seconds=3)
-# For so long a shortfall excuses silence. A fleet that really is gone looks the same from here, and must alarm:
-# a practice's server that is silent for a day is a visit, whoever broke the line.
-SHORTFALL_COUNTS = timedelta(hours=24)
+# For so long a shortfall excuses silence: long enough to mend a balancer, short enough for a night. Practices that
+# were struck at once look the same from here, and must alarm.
+SHORTFALL_COUNTS = timedelta(hours=1)
 # As long as any instant can be rebuilt (400 days, collector/store/snapshots.py), with the gaps before it that still
 # move a deadline.
 KEPT = timedelta(days=440)

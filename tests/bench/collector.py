@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from collector.cli.processes import listen, serving
 from collector.config import read_settings
 from collector.intake import app as intake
 from collector.intake.group_commit import GroupCommit, Received
@@ -24,4 +25,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "uncommitted":
         vars(intake)["GroupCommit"] = Uncommitted
     settings = read_settings()
-    uvicorn.run(intake.create_app(settings), port=settings.collector_port, log_level="warning", access_log=False)
+    server = uvicorn.Server(serving(intake.create_app(settings), settings.trusted_proxies))
+    server.run(sockets=[listen(settings.host, settings.collector_port)])

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from collector.store.connect import Line, connect
 from collector.store.migrate import apply_migrations, prepare
 from deploy.demo.stack import free_ports
 from deploy.local import Services, fetch_program
+from tests.bench.figure import Target
+from tests.bench.kill_check import check_durable
 
 PRACTICES = 300
 CLIENT_THREADS = 2
+BUSY = Target("at least", 0.9)  # of the collector's core: below, something else was measured
 SCRIPT = Path(__file__).parent / "fleet.lua"
 
 console = Console(highlight=False)
@@ -56,14 +60,18 @@ class Load:
 
     per_s: float
     p99_ms: float
-    refused: int
-    busy: float
+    refused: int = 0
+    seconds: float = 0.0
+    busy: float = 0.0
 
 
 @dataclass(frozen=True)
 class Collector:
+    """`stores` is whether what it answers is committed."""
+
     url: str
     process: "subprocess.Popen[bytes]"
+    stores: bool
 
     @property
     def cpu_s(self) -> float:
@@ -77,11 +85,19 @@ class Collector:
 
 
 def prepare_ground(services: Services, room: Path) -> Ground:
+    _allow_many_connections()
     apply_migrations(services.database_url)
+    asyncio.run(check_durable(services.database_url))
     keys = asyncio.run(_enrol(services.database_url))
     file = room / "keys"
     file.write_text("".join(f"{key}\n" for key in keys[1:]))
     return Ground(services, file, keys[0], fetch_program("wrk", say=console.print))
+
+
+def _allow_many_connections() -> None:
+    """Here and in what is started: the usual thousand files are too few for the overload."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _enrol(database_url: str) -> list[str]:
@@ -97,12 +113,33 @@ async def _enrol(database_url: str) -> list[str]:
 def load(ground: Ground, collector: Collector, *, connections: int, batch: int, seconds: int) -> Load:
     """One run in which everything is stored; a figure with refusals in it would say nothing."""
     time.sleep(1.0)  # what the last run left behind is not part of this one
+    since = datetime.now(UTC)
     began, cpu = time.monotonic(), collector.cpu_s
     seen = heard(start_client(ground, collector, connections=connections, batch=batch, seconds=seconds))
     busy = (collector.cpu_s - cpu) / (time.monotonic() - began)
     if seen.refused:
         raise RuntimeError(f"{seen.refused} requests were refused; nothing can be said of the others")
-    return Load(seen.per_s, seen.p99_ms, seen.refused, busy)
+    check_stored(ground, collector, since, round(seen.per_s * seen.seconds) * batch, connections * batch)
+    return replace(seen, busy=busy)
+
+
+def check_stored(ground: Ground, collector: Collector, since: datetime, counted: int, unfinished: int) -> None:
+    """What the client counted is in the database; beyond it only what was under way when the client stopped."""
+    time.sleep(1.0)  # for those
+    stored = asyncio.run(_stored(ground, since))
+    console.print(f"  the client counted {counted} heartbeats, the database {stored}")
+    least, most = (counted, counted + unfinished) if collector.stores else (0, 0)
+    if not least <= stored <= most:
+        raise RuntimeError(f"{counted} were acknowledged and {stored} are stored")
+
+
+_STORED = "SELECT count(*) FROM heartbeat WHERE received_at >= $1"
+
+
+async def _stored(ground: Ground, since: datetime) -> int:
+    async with ground.owner() as conn:
+        stored: int = await conn.fetchval(_STORED, since, timeout=600)
+        return stored
 
 
 def start_client(
@@ -122,7 +159,8 @@ def heard(client: "subprocess.Popen[str]") -> Load:
     if client.returncode or seen["broken"]:
         raise RuntimeError(f"the client failed: {seen['broken']} connections broke")
     stored = seen["requests"] - seen["refused"]
-    return Load(stored / (seen["duration_us"] / 1e6), seen["p99_us"] / 1e3, seen["refused"], 0.0)
+    seconds = seen["duration_us"] / 1e6
+    return Load(stored / seconds, seen["p99_us"] / 1e3, seen["refused"], seconds)
 
 
 @contextmanager
@@ -135,7 +173,7 @@ def running_collector(ground: Ground, kind: str) -> Iterator[Collector]:
         "VIGIE_COLLECTOR_PORT": str(port),
     }
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.collector", kind], env=environment)
-    collector = Collector(f"http://127.0.0.1:{port}", process)
+    collector = Collector(f"http://127.0.0.1:{port}", process, stores=kind == "durable")
     try:
         _wait(collector)
         yield collector

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from collector.model.heartbeat import Endpoint, Heartbeat, Role
 from collector.model.identity import uuid7
 from tests.bench.figure import Figure, Target
-from tests.bench.ground import Collector, Ground, console, heard, running_collector, start_client
+from tests.bench.ground import Collector, Ground, check_stored, console, heard, running_collector, start_client
 
 SECONDS = int(os.environ.get("BENCH_OVERLOAD_S", "600"))
 SINGLES = 1_280  # connections: ten times those of `intake_single`
@@ -76,6 +76,15 @@ class Visitor:
         return beat.model_dump_json(exclude_none=True)
 
 
+@dataclass(frozen=True)
+class Overload:
+    """Resident memory after a minute and at the end, in MiB, and how many heartbeats were acknowledged."""
+
+    early: float
+    late: float
+    acknowledged: int
+
+
 def measure_overload(ground: Ground) -> list[Figure]:
     return asyncio.run(_measure(ground))
 
@@ -85,20 +94,26 @@ async def _measure(ground: Ground) -> list[Figure]:
         async with _visiting(ground, collector) as visitor:
             normal_ms = _p99([took for _ in range(QUIET_PROBES) if (took := await visitor.report()) is not None])
             visitors = [Visitor(visitor.client) for _ in range(VISITORS)]
+            since = datetime.now(UTC)
             async with asyncio.TaskGroup() as tasks:
                 reporting = [tasks.create_task(one.keep_reporting()) for one in visitors]
-                early, late = await _overload(ground, collector, visitor)
+                seen = await _overload(ground, collector, visitor)
                 for task in reporting:
                     task.cancel()
+            visited = sum(len(one.admitted_ms) for one in visitors)
             recovery_s = await _recovery(visitor, normal_ms)
+        unfinished = SINGLES + BATCHES * BATCH + VISITORS + visitor.seq  # and what looked for its recovery
+        await asyncio.to_thread(check_stored, ground, collector, since, seen.acknowledged + visited, unfinished)
         highest = collector.memory_mb("VmHWM")
     admitted = [took for one in visitors for took in one.admitted_ms]
     refused = sum(one.refused for one in visitors)
     console.print(f"  visitors: {len(admitted)} admitted, {refused} refused; p99 before {normal_ms:.1f} ms")
-    console.print(f"  resident: {early:.1f} MiB after {min(EARLY_S, SECONDS):.0f} s, {late:.1f} MiB at the end")
+    console.print(
+        f"  resident: {seen.early:.1f} MiB after {min(EARLY_S, SECONDS):.0f} s, {seen.late:.1f} MiB at the end"
+    )
     return [
         Figure("collector_rss_overload_mb", highest, "MiB", Target("at most", 150)),
-        Figure("collector_rss_overload_growth_mb", late - early, "MiB"),
+        Figure("collector_rss_overload_growth_mb", seen.late - seen.early, "MiB"),
         Figure("intake_overload_p99_ms", _p99(admitted), "ms"),
         Figure("intake_overload_recovery_s", recovery_s, "s", Target("at most", 5)),
     ]
@@ -111,23 +126,35 @@ async def _visiting(ground: Ground, collector: Collector) -> AsyncIterator[Visit
         yield Visitor(client)
 
 
-async def _overload(ground: Ground, collector: Collector, visitor: Visitor) -> tuple[float, float]:
-    """Resident memory after a minute and at the end."""
+async def _overload(ground: Ground, collector: Collector, visitor: Visitor) -> Overload:
     clients = [
         start_client(ground, collector, connections=connections, batch=batch, seconds=SECONDS)
         for connections, batch in ((SINGLES, 1), (BATCHES, BATCH))
     ]
     early = 0.0
-    for passed in _progress(clients):
-        await asyncio.sleep(1)
-        await visitor.check_health()
-        if passed <= EARLY_S:
-            early = collector.memory_mb("VmRSS")
-    late = collector.memory_mb("VmRSS")
-    for client, (name, each) in zip(clients, (("singles", 1), ("batches", BATCH)), strict=True):
-        seen = await asyncio.to_thread(heard, client)
-        console.print(f"  {name}: {seen.per_s * each:.0f} heartbeats/s stored, {seen.refused} requests refused")
-    return early, late
+    try:
+        for passed in _progress(clients):
+            await asyncio.sleep(1)
+            await visitor.check_health()
+            if passed <= EARLY_S:
+                early = collector.memory_mb("VmRSS")
+        late = collector.memory_mb("VmRSS")
+        acknowledged = [await _acknowledged(client, each) for client, each in zip(clients, (1, BATCH), strict=True)]
+    finally:
+        for client in clients:
+            client.kill()
+            client.wait()
+    return Overload(early, late, sum(acknowledged))
+
+
+async def _acknowledged(client: "subprocess.Popen[str]", each: int) -> int:
+    """Heartbeats, in requests of so many each."""
+    seen = await asyncio.to_thread(heard, client)
+    stored, asked = seen.per_s * each, seen.per_s + seen.refused / seen.seconds
+    console.print(
+        f"  {each} a request: {asked:.0f} requests/s, {seen.refused} refused; {stored:.0f} heartbeats/s stored"
+    )
+    return round(seen.per_s * seen.seconds) * each
 
 
 def _progress(clients: "list[subprocess.Popen[str]]") -> Iterator[float]:

@@ -26,6 +26,7 @@ async def test_a_broken_way_to_our_collectors_does_not_look_green(database: Data
     page = await noc(database, fleet)
     assert "<title>? Far fewer heartbeats reach us than should.</title>" in page.text
     said = "Since Thursday 15 January at 20:30, 3 of 84 expected a minute arrive. Check our own line"
+    assert "before an hour is over. What is shown below" in words(page)
     assert said in words(page)
     read = words(await noc(database, fleet, language="fr"))
     assert "3 sur 84 attendus par minute arrivent." in read

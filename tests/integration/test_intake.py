@@ -316,3 +316,15 @@ async def test_what_is_not_there_is_a_problem_too(
     answer = await client.request(method, path)
     assert answer.status_code == answer.json()["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", URL, 405), ("HEAD", URL, 405), ("PUT", URL, 405), ("POST", f"{URL}/", 404), ("POST", "/v1/nothing", 404)],
+)
+async def test_another_method_or_address_is_a_problem_and_leads_nowhere(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert "location" not in answer.headers

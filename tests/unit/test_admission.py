@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.intake import admission as intake_admission
-from collector.intake.admission import TOKEN_BYTES, Admission, TooMuchError, tokens_of
+from collector.intake.admission import TOKEN_BYTES, TOKEN_VALUES, Admission, TooMuchError, tokens_of
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 RATE, BURST = 10.0, 100.0
@@ -117,8 +117,17 @@ def test_memory_is_bounded_and_loses_the_longest_unheard(admission: Admission, m
 
 
 @pytest.mark.parametrize(
-    ("heartbeats", "size", "tokens"),
-    [(1, 300, 1), (1, TOKEN_BYTES, 1), (1, 2 * TOKEN_BYTES, 2), (500, 150_000, 500), (1, 256 * 1024, 32)],
+    ("heartbeats", "size", "values", "tokens"),
+    [
+        (1, 300, 20, 1),
+        (1, TOKEN_BYTES, TOKEN_VALUES, 1),
+        (1, 2 * TOKEN_BYTES, 20, 2),
+        (1, 300, 2 * TOKEN_VALUES, 2),
+        (500, 150_000, 10_000, 500),
+        (1, 256 * 1024, 4_000, 32),
+    ],
 )
-def test_a_token_is_a_heartbeat_or_what_a_rich_one_weighs(heartbeats: int, size: int, tokens: float) -> None:
-    assert tokens_of(heartbeats, size) == tokens
+def test_a_token_is_a_heartbeat_or_what_a_rich_one_weighs(
+    heartbeats: int, size: int, values: int, tokens: float
+) -> None:
+    assert tokens_of(heartbeats, size, values) == tokens

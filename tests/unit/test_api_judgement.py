@@ -137,8 +137,8 @@ def test_a_page_vouches_only_while_we_are_awake(pulse: Pulse, expected: Lapse | 
         (Pulse(None, None), None),
         (Pulse(NOW - TOLERATED - MOMENT, None), Outage(NOW - TOLERATED - MOMENT)),
         (Pulse(NOW, None, SHORT), Outage(SHORT.began_at, 6, 90)),
-        (Pulse(NOW - timedelta(hours=3), None, SHORT), Outage(NOW - timedelta(hours=3), 6, 90)),
-        (Pulse(NOW - timedelta(hours=1), None, SHORT), Outage(SHORT.began_at, 6, 90)),
+        (Pulse(NOW - timedelta(hours=3), None, SHORT), Outage(NOW - timedelta(hours=3))),
+        (Pulse(NOW - timedelta(hours=1), None, SHORT), Outage(SHORT.began_at)),
     ],
 )
 def test_our_own_outage_is_told_since_it_began(pulse: Pulse, expected: Outage | None) -> None:

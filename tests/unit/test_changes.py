@@ -120,7 +120,8 @@ def test_what_is_not_committed_is_not_known(intake: Intake) -> None:
     """Lost, refused, or its client gone: whatever comes next says everything, also what came while it waited."""
     intake.take(0)
     waiting = intake.changes.compared(PRACTICE)
-    assert {section.kind for section in waiting.arrival(heartbeat(NOW, 1, patches=PATCHES), NOW).sections} == {"patches"}
+    said = waiting.arrival(heartbeat(NOW, 1, patches=PATCHES), NOW).sections
+    assert {section.kind for section in said} == {"patches"}
     assert "patches" in intake.kinds(2, patches=PATCHES)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.intake.body import BATCH_ITEMS, Body, Shape
-from collector.intake.contract import LATEST_ACCEPTED, Broken, read_heartbeats, too_old
+from collector.intake.contract import LATEST_ACCEPTED, MOST_VALUES, Broken, read_heartbeats, too_old
 from collector.model.clock import clock_skew
 from collector.model.heartbeat import Heartbeat
 from collector.problems import ProblemError
@@ -198,3 +198,17 @@ def test_hostile_batch_does_not_take_the_collectors_memory(raw: str) -> None:
         [sys.executable, "-c", WITHIN_A_GIGABYTE.format(raw=raw)], capture_output=True, check=False
     )
     assert reading.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("inner", "status"),
+    [
+        pytest.param(b'{"id":"x","severity":"low"},' * 5_000 + b"{}", 422, id="what one heartbeat may hold"),
+        pytest.param(b"{}," * (MOST_VALUES // 2 - 4) + b"{}", 422, id="all that is read"),
+        pytest.param(b"{}," * (MOST_VALUES // 2) + b"{}", 413, id="more objects"),
+        pytest.param(b"[]," * (MOST_VALUES // 2) + b"[]", 413, id="more arrays"),
+        pytest.param(b"0," * MOST_VALUES + b"0", 413, id="more numbers"),
+    ],
+)
+def test_a_body_may_have_so_many_values(inner: bytes, status: int) -> None:
+    assert statuses(Shape.ARRAY, b'[{"unknown":[' + inner + b"]}]") == [status]

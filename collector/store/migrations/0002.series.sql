@@ -26,7 +26,8 @@ $$;
 -- Steps of retention, each a transaction of its own: what a step locks it holds for an instant, and it gives up
 -- rather than make a commit wait behind it for long. One worker at a time; who comes second finds it done.
 -- Makes the partition of the week that begins on a Monday. A week made late takes its rows out of `accepted_other`,
--- locked first: a row that came in between would refuse the partition.
+-- locked first: a row that came in between would refuse the partition. Only after weeks without a worker are they many;
+-- then intake waits, some seconds for each million of them.
 CREATE FUNCTION vigie.make_accepted_week(monday date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vigie, pg_temp SET lock_timeout = '500ms'
 AS $$

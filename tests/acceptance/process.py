@@ -31,7 +31,11 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:  # nobody else would stop it
+            self.kill()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -26,6 +26,7 @@ from tests.bench.kill_check import check_durable
 
 PRACTICES = 300
 CLIENT_THREADS = 2
+UNDER_WAY_S = 1.0  # within it what the client left behind is stored
 BUSY = Target("at least", 0.9)  # of the collector's core: below, something else was measured
 SCRIPT = Path(__file__).parent / "fleet.lua"
 
@@ -125,7 +126,7 @@ def load(ground: Ground, collector: Collector, *, connections: int, batch: int, 
 
 def check_stored(ground: Ground, collector: Collector, since: datetime, counted: int, unfinished: int) -> None:
     """What the client counted is in the database; beyond it only what was under way when the client stopped."""
-    time.sleep(1.0)  # for those
+    time.sleep(UNDER_WAY_S)
     stored = asyncio.run(_stored(ground, since))
     console.print(f"  the client counted {counted} heartbeats, the database {stored}")
     least, most = (counted, counted + unfinished) if collector.stores else (0, 0)

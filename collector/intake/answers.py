@@ -1,6 +1,6 @@
 """What the door answers: to one heartbeat, or to each of a batch in its order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -12,7 +12,7 @@ from collector.intake.contract import Broken
 from collector.problems import MEDIA_TYPE, Problem, ProblemError
 
 Named = UUID | Broken  # a heartbeat that could be read, by its id, or what is wrong with it
-ReceivedAt = Callable[[UUID], datetime]
+Resent = Mapping[UUID, datetime]  # when those were first received that are not new
 
 
 class Accepted(BaseModel):
@@ -37,28 +37,36 @@ class Results(BaseModel):
     results: list[Accepted | Rejected]
 
 
-def answer_one(item: Named, received_at: ReceivedAt) -> Response:
+def answer_one(item: Named, received_at: datetime, resent: Resent) -> Response:
     if isinstance(item, Broken):
         raise ProblemError(item.problem)
-    return _json(_written(item, received_at))
+    return _json(_accepted(item, _stamp(resent.get(item, received_at))))
 
 
-def answer_batch(items: Sequence[Named], received_at: ReceivedAt) -> Response:
+def answer_batch(items: Sequence[Named], received_at: datetime, resent: Resent) -> Response:
     if all(isinstance(item, Broken) for item in items):
         return _none_stored([item for item in items if isinstance(item, Broken)])
-    return _json(f'{{"results":[{",".join(_written(item, received_at) for item in items)}]}}')
+    now = _stamp(received_at)
+    results = [
+        Rejected(id=item.id, problem=item.problem).model_dump_json()
+        if isinstance(item, Broken)
+        else _accepted(item, _stamp(resent[item]) if resent and item in resent else now)
+        for item in items
+    ]
+    return _json(f'{{"results":[{",".join(results)}]}}')
 
 
 def _json(text: str) -> Response:
     return Response(text, 202, media_type="application/json")
 
 
-def _written(item: Named, received_at: ReceivedAt) -> str:
+def _stamp(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _accepted(heartbeat_id: UUID, received_at: str) -> str:
     """An `Accepted` by hand: it is most of what a collector ever says."""
-    if isinstance(item, Broken):
-        return Rejected(id=item.id, problem=item.problem).model_dump_json()
-    stamp = received_at(item).isoformat().replace("+00:00", "Z")
-    return f'{{"id":"{item}","status":"accepted","received_at":"{stamp}"}}'
+    return f'{{"id":"{heartbeat_id}","status":"accepted","received_at":"{received_at}"}}'
 
 
 def _none_stored(items: Sequence[Broken]) -> Response:

@@ -23,7 +23,8 @@ MOST_BYTES = 16 * 1024 * 1024
 # before it. What was committed all the same is recognised when it is sent again.
 PATIENCE_S = 8.0
 
-Received = Mapping[Identity, datetime]
+# When what had been stored before was first received; nothing of what is new: that is nearly all.
+Resent = Mapping[Identity, datetime]
 _log = logger("intake")
 
 
@@ -35,7 +36,7 @@ class OverloadedError(Exception):
 class _Waiting:
     arrivals: Sequence[Arrival]
     size: int
-    stored: asyncio.Future[Received]
+    stored: asyncio.Future[Resent]
 
     @property
     def small(self) -> bool:
@@ -74,8 +75,8 @@ class GroupCommit:
         """Whether a large request need not be parsed."""
         return self.full or self._in_large >= self._queue
 
-    async def store(self, arrivals: Sequence[Arrival]) -> Received:
-        """When each was first received, once they are committed. Raises OverloadedError or StoreAwayError."""
+    async def store(self, arrivals: Sequence[Arrival]) -> Resent:
+        """Returns once they are committed. Raises OverloadedError, UnstorableError or StoreAwayError."""
         size = sum(len(section.body) for arrival in arrivals for section in arrival.sections)
         waiting = _Waiting(arrivals, size, asyncio.get_running_loop().create_future())
         if self.full or (self._requests and not self._has_room(waiting)):
@@ -114,7 +115,7 @@ class GroupCommit:
     async def _commit(self, group: list[_Waiting]) -> bool:
         """Whether the store answered at all."""
         try:
-            received = await self._append([arrival for waiting in group for arrival in waiting.arrivals])
+            resent = await self._append([arrival for waiting in group for arrival in waiting.arrivals])
         except AWAY as error:
             _log.warning("the store is away", error=type(error).__name__)
             _fail(group, StoreAwayError("the database does not answer"))
@@ -127,7 +128,7 @@ class GroupCommit:
         else:
             for waiting in group:
                 if not waiting.stored.done():
-                    waiting.stored.set_result(received)
+                    waiting.stored.set_result(resent)
         return True
 
     async def _commit_each(self, group: list[_Waiting], error: asyncpg.PostgresError) -> None:
@@ -141,15 +142,17 @@ class GroupCommit:
                 _fail(group[number:], StoreAwayError("the database does not answer"))
                 return
 
-    async def _append(self, arrivals: list[Arrival]) -> Received:
+    async def _append(self, arrivals: list[Arrival]) -> Resent:
         once = {arrival.identity: arrival for arrival in reversed(arrivals)}  # the first of a twin counts
         self._metrics.commit_heartbeats.observe(len(once))
         with self._metrics.commit_seconds.time():
             async with asyncio.timeout(PATIENCE_S), borrowed(self._pool) as conn:
-                received = await append(conn, list(once.values()))
-        fresh = (one for key, one in once.items() if one.beat and received[key] == one.received_at)
-        self.committed += sum(1 for _ in fresh)
-        return received
+                resent = await append(conn, list(once.values()))
+        stored = sum(one.beat is not None for one in once.values())
+        self.committed += stored - sum(once[key].beat is not None for key in resent)
+        if len(once) == len(arrivals):
+            return resent
+        return {one.identity: once[one.identity].received_at for one in arrivals} | resent
 
 
 def _taken(queue: deque[_Waiting]) -> list[_Waiting]:

@@ -16,7 +16,7 @@ from collector.intake.answers import Accepted, Named, Results, answer_batch, ans
 from collector.intake.body import Body, Reading, Shape
 from collector.intake.changes import Changes, Comparison
 from collector.intake.contract import Broken, read_heartbeats, too_old
-from collector.intake.group_commit import GroupCommit, OverloadedError, Received
+from collector.intake.group_commit import GroupCommit, OverloadedError, Resent
 from collector.intake.incoming import Bodies
 from collector.intake.keys import Keyring, TooManyGuessesError, UnknownKeyError
 from collector.metrics import IntakeMetrics
@@ -109,14 +109,10 @@ class Door:
         await self._practice_of(headers, scope)  # it may have been revoked while a slow body came
         parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
         del body  # it would wait for the commit too
-        received = await self._store(parcel)
-
-        def received_at(heartbeat_id: UUID) -> datetime:
-            return received[(practice_id, heartbeat_id)]
-
+        resent = {heartbeat_id: at for (_, heartbeat_id), at in (await self._store(parcel)).items()}
         if parcel.single:
-            return answer_one(parcel.items[0], received_at)
-        return answer_batch(parcel.items, received_at)
+            return answer_one(parcel.items[0], parcel.received_at, resent)
+        return answer_batch(parcel.items, parcel.received_at, resent)
 
     async def _read(self, practice_id: UUID, headers: Mapping[str, str], receive: Receive) -> Body:
         """What is refused for itself has cost its bytes all the same; else it could be sent without an end."""
@@ -181,18 +177,20 @@ class Door:
                 arrivals[one.id] = comparison.arrival(one, clocks.received_at, skew)
         return Parcel(practice_id, single, clocks.received_at, items, list(arrivals.values()), comparison)
 
-    async def _store(self, parcel: Parcel) -> Received:
+    async def _store(self, parcel: Parcel) -> Resent:
         arrivals = parcel.arrivals
         if rejected := sum(isinstance(item, Broken) for item in parcel.items):
             self._rejected.inc(rejected)
         if not arrivals:
             return {}
-        received = await self._commit.store(arrivals)
-        resent = [arrival for arrival in arrivals if received[arrival.identity] != parcel.received_at]
+        known = await self._commit.store(arrivals)
+        resent = (
+            [one for one in arrivals if known.get(one.identity, one.received_at) != one.received_at] if known else []
+        )
         parcel.comparison.committed(resent)
         self._stored.inc(len(arrivals) - len(resent))
         self._resent.inc(len(resent))
-        return received
+        return {one.identity: known[one.identity] for one in resent}
 
 
 def _refused(error: Exception) -> Response:

@@ -150,14 +150,14 @@ class MailDoor:
     async def _store(self, arrival: Arrival) -> bool:
         """Whether it is new, once it is committed."""
         try:
-            received = await self._commit.store([arrival])
+            resent = await self._commit.store([arrival])
         except OverloadedError:
             raise RefusedError("overloaded", "451 4.3.2 too much waits; nothing was stored, send it again") from None
         except StoreAwayError:
             raise _away() from None
         except UnstorableError:
             raise RefusedError("unstorable", "554 5.6.0 the store refuses it; sending it again cannot help") from None
-        return received[arrival.identity] == arrival.received_at
+        return resent.get(arrival.identity, arrival.received_at) == arrival.received_at
 
 
 def _unknown() -> RefusedError:

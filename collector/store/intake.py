@@ -1,25 +1,25 @@
 """Appends what arrived: one statement, one commit, whatever the number of heartbeats and practices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from collector.store.connect import Connection
 
 Identity = tuple[UUID, UUID]  # practice, heartbeat
 
+# Named tuples: a collector makes tens of thousands of these a second, and a frozen dataclass takes twice as long.
 
-@dataclass(frozen=True, slots=True)
-class SectionRow:
+
+class SectionRow(NamedTuple):
     """A section that changed; `body` is its JSON."""
 
     kind: str
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(NamedTuple):
     """What an endpoint's own heartbeat adds to what it says: a sign of life."""
 
     seq: int
@@ -28,8 +28,7 @@ class Beat:
     queued: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What arrived as it is stored: its sections, whether the worker must know, and the heartbeat if it is one.
 
     `endpoint_id` is whom the sections are about, none for a job of the whole practice.
@@ -86,7 +85,7 @@ _ACCEPTED = """
 
 
 async def append(conn: Connection, arrivals: Sequence[Arrival]) -> dict[Identity, datetime]:
-    """Store each heartbeat once; for every one, resent ones too, when it was first received.
+    """Store each heartbeat once; of those that had been stored before, when they were first received.
 
     Once this returns the rows are committed. `arrivals` holds no identity twice.
     """
@@ -109,8 +108,7 @@ async def append(conn: Connection, arrivals: Sequence[Arrival]) -> dict[Identity
         [section.kind for _, section in sections],
         [section.body for _, section in sections],
     )
-    received = {one.identity: one.received_at for one in arrivals}
-    return received | (await _first_received(conn, [arrivals[row["n"] - 1].identity for row in resent]))
+    return await _first_received(conn, [arrivals[row["n"] - 1].identity for row in resent])
 
 
 async def _first_received(conn: Connection, resent: list[Identity]) -> dict[Identity, datetime]:

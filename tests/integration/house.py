@@ -75,7 +75,7 @@ def arrival(practice_id: UUID, beat: Heartbeat | None = None, received_at: datet
 
 async def store(house: House, *arrivals: Arrival) -> dict[Identity, datetime]:
     async with house.intake.acquire() as conn:
-        return await append(conn, arrivals)
+        return {one.identity: one.received_at for one in arrivals} | await append(conn, arrivals)
 
 
 async def report(house: House, practice_id: UUID, at: datetime, **more: object) -> Heartbeat:

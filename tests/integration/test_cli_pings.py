@@ -1,7 +1,6 @@
 """Commands about pings: a URL that works, and logs that are kept for those alone who opted in."""
 
 import re
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -82,4 +81,4 @@ async def test_logs_are_kept_shown_and_erased_as_the_practice_wants(house: House
 
 async def keep(house: House, practice_id: UUID, job: str, text: str) -> None:
     log = SectionRow("log", Log(job=job, action="fail", text=text).model_dump_json())
-    await store(house, replace(arrival(practice_id), sections=(log,)))
+    await store(house, arrival(practice_id)._replace(sections=(log,)))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from collector.intake.answers import Accepted, Named, Results, answer_batch, ans
 from collector.intake.body import Body, Reading, Shape
 from collector.intake.changes import Changes, Comparison
 from collector.intake.contract import Broken, read_heartbeats, too_old
+from collector.intake.dates import read_date
 from collector.intake.group_commit import GroupCommit, OverloadedError, Resent
 from collector.intake.incoming import Bodies
 from collector.intake.keys import Keyring, TooManyGuessesError, UnknownKeyError
@@ -23,7 +23,6 @@ from collector.metrics import IntakeMetrics
 from collector.model.clock import clock_skew
 from collector.model.credential import Holder
 from collector.model.heartbeat import Heartbeat
-from collector.model.value import EARLIEST, LATEST
 from collector.problems import MEDIA_TYPE, ProblemError, problem, refusal
 from collector.store.connect import AWAY, StoreAwayError, UnstorableError
 from collector.store.intake import Arrival
@@ -53,16 +52,6 @@ class Parcel:
     items: Sequence[Named]
     arrivals: Sequence[Arrival]
     comparison: Comparison
-
-
-def _date(header: str) -> datetime | None:
-    """An HTTP date (RFC 9110, section 5.6.7) within the calendar; anything else tells nothing."""
-    try:
-        read = parsedate_to_datetime(header)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    told = read if read.tzinfo else read.replace(tzinfo=UTC)
-    return told if EARLIEST <= told <= LATEST else None
 
 
 class Door:
@@ -107,7 +96,7 @@ class Door:
         self._take(practice_id, 0)
         body = await self._read(practice_id, headers, receive)
         await self._practice_of(headers, scope)  # it may have been revoked while a slow body came
-        parcel = self._opened(practice_id, body, _date(headers.get("date", "")))
+        parcel = self._opened(practice_id, body, read_date(headers.get("date", "")))
         del body  # it would wait for the commit too
         resent = {heartbeat_id: at for (_, heartbeat_id), at in (await self._store(parcel)).items()}
         if parcel.single:

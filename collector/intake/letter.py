@@ -9,17 +9,16 @@ import re
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from html import unescape
 
-from collector.model.value import LATEST
+from collector.intake.dates import read_date
 
 # As much as a ping's body (collector/intake/pings.py); a report names its result at its beginning.
 MOST_LOOKED_AT = 100_000
 _MOST_HEADERS = 64 * 1024
 _MOST_VALUE = 2_000
 _MOST_PARTS = 50
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)  # ids are made of it (UUIDv7)
 
 Headers = dict[str, str]
 _WANTED = ("subject", "message-id", "date", "content-type", "content-transfer-encoding", "content-disposition")
@@ -76,11 +75,12 @@ class _Part:
 def read_letter(raw: bytes) -> Letter:
     """Of any bytes; never raises."""
     letter = _part(raw)
+    sent_at = read_date(letter.headers.get("date", ""))
     return Letter(
         subject=_CONTROL.sub(" ", _ENCODED_WORD.sub(_word, letter.headers.get("subject", ""))).strip(),
         text=_first_text(letter).replace("\x00", ""),
         message_id=letter.headers.get("message-id", ""),
-        sent_at=_date(letter.headers.get("date", "")),
+        sent_at=sent_at if sent_at and sent_at >= _1970 else None,
     )
 
 
@@ -168,12 +168,3 @@ def _decode(raw: bytes, charset: str) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("cp1252", "replace")
-
-
-def _date(header: str) -> datetime | None:
-    try:
-        read = parsedate_to_datetime(header)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    told = read if read.tzinfo else read.replace(tzinfo=UTC)
-    return told if _1970 <= told <= LATEST else None

@@ -37,8 +37,8 @@ async def exchange(address: tuple[str, int], sent: bytes, *, cut: bool = False, 
 
 
 async def _send(writer: asyncio.StreamWriter, sent: bytes, *, cut: bool) -> None:
-    """A server may answer, and close, before it has read everything."""
-    with suppress(ConnectionError):
+    """A server may answer, and close, before it has read everything: then there is nobody to say the end to."""
+    with suppress(OSError):
         writer.write(sent)
         await writer.drain()
         if cut:

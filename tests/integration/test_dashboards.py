@@ -1,181 +1,21 @@
-"""Grafana's login and the committed dashboard's queries, on real servers with TimescaleDB and without."""
+"""The committed dashboard's queries, as Grafana's login asks them."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import asyncpg
 import pytest
 
 from collector.store.connect import Connection, Pool
-from deploy.local import Flavour
-from deploy.local.home import home_below
-from deploy.local.services import FINDERS
-from tests.conftest import Database, Server
+from tests.integration.grafana_fleet import CLINIC, DENTIST, NOVICE, fleet, grafana, grafana_url, now
 from tests.unit.test_dashboards_macros import Asked, ask, dashboard, panels, sql_of
 
-ROLE_SQL = Path(__file__).parents[2] / "deploy/grafana/role.sql"
-PASSWORD = 'it\'s a \\ "secret" $1'
-
-CLINIC, DENTIST, NOVICE = uuid4(), uuid4(), uuid4()  # judged critical, judged ok, never judged
-SERVER, LAPTOP = uuid4(), uuid4()
+__all__ = ["fleet", "grafana", "grafana_url", "now"]  # fixtures
 
 # Types that Grafana's PostgreSQL data source turns into a number, a time or a text.
 NUMBERS = {"int4", "int8", "float8", "numeric"}
 READABLE = NUMBERS | {"text", "timestamptz"}
-
-
-def psql_of(server: Server) -> str:
-    """The flavour's own; a server of somebody else's is spoken to with the system's."""
-    if server.flavour is None:
-        return shutil.which("psql") or pytest.skip("psql is not installed")
-    find = FINDERS[Flavour(server.flavour)][0]
-    return str(find(home_below(Path(".vigie"), print), print) / "psql")
-
-
-def run_role_sql(server: Server, url: str, password: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "VIGIE_GRAFANA_PASSWORD"}
-    if password is not None:
-        environment["VIGIE_GRAFANA_PASSWORD"] = password
-    command = [psql_of(server), "--no-psqlrc", "--quiet", url, "-f", str(ROLE_SQL)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-async def grafana_url(either_server: Server, either_database: Database) -> AsyncIterator[str]:
-    """The database's address for Grafana's login, which role.sql made; twice, since it may be run again."""
-    try:
-        for _ in range(2):
-            ran = run_role_sql(either_server, either_database.url, PASSWORD)
-            assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-        parts = urlsplit(either_database.url)
-        yield urlunsplit(parts._replace(netloc=f"vigie_grafana@{parts.netloc.rpartition('@')[2]}"))
-    finally:
-        await either_database.owner.execute("DROP OWNED BY vigie_grafana; DROP ROLE vigie_grafana")
-
-
-@pytest.fixture
-async def grafana(grafana_url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    """Nothing is set but what the role brings along: Grafana sends queries and nothing else."""
-    conn = await asyncpg.connect(grafana_url, password=PASSWORD)
-    yield conn
-    await conn.close()
-
-
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-@pytest.fixture
-async def fleet(either_database: Database, now: datetime) -> Pool:
-    owner = either_database.owner
-    await put_practices(owner, now)
-    await put_states(owner, now)
-    await put_incidents(owner, now)
-    await put_series(owner, now)
-    return owner
-
-
-async def put_practices(owner: Pool, now: datetime) -> None:
-    names = [(CLINIC, "Clinique"), (DENTIST, "Cabinet dentaire"), (NOVICE, "Nouveau cabinet")]
-    await owner.executemany(
-        "INSERT INTO practice (practice_id, name, zone, created_at) VALUES ($1, $2, 'Europe/Paris', $3)",
-        [(*one, now - timedelta(days=90)) for one in names],
-    )
-    await owner.execute(
-        "INSERT INTO practice (name, zone, created_at, retired_at) VALUES ('Parti', 'Europe/Paris', $1, $1)", now
-    )
-    await owner.executemany(
-        "INSERT INTO practice_now VALUES ($1, $2, $3, $5, $4, 1, 1, $6, $5)",
-        [
-            (CLINIC, "critical", "backup_missed.not_run", 2, now - timedelta(hours=3), now - timedelta(days=2)),
-            (DENTIST, "ok", None, 0, now - timedelta(days=9), now - timedelta(hours=5)),
-        ],
-    )
-
-
-async def put_states(owner: Pool, now: datetime) -> None:
-    await owner.executemany(
-        "INSERT INTO endpoint_now VALUES ($1, $2, $3, $4, 'Windows', '0.1', $5, NULL, $6, $6, $7, $8, $6, 'active')",
-        [
-            (CLINIC, SERVER, "SRV", "server", "critical", now - timedelta(days=8), -400, 12),
-            (DENTIST, LAPTOP, "PC", "workstation", "ok", now - timedelta(days=9), 90, 0),
-        ],
-    )
-    job = """
-        INSERT INTO job_now (practice_id, subject, endpoint_id, endpoint, job, tool, state, reason,
-            last_run_at, last_status, last_good_at, due_at, rpo_s)
-        VALUES ($1, 'job:' || $2, NULL, NULL, $2, 'restic', $3, NULL, $4, 'success', $4, $5, $6)
-    """
-    await owner.executemany(
-        job,
-        [
-            (CLINIC, "beyond", "critical", now - timedelta(hours=36), now, 86_400),
-            (CLINIC, "far beyond", "critical", now - timedelta(hours=49), now, 86_400),
-            (CLINIC, "never ran", "unknown", None, now, 86_400),
-            (DENTIST, "fresh", "ok", now - timedelta(hours=5), now, 86_400),
-            (DENTIST, "within", "ok", now - timedelta(hours=20), now, 86_400),
-            (DENTIST, "unscheduled", "unknown", now - timedelta(hours=5), None, None),
-            (DENTIST, "retired", "retired", None, None, None),
-        ],
-    )
-
-
-async def put_incidents(owner: Pool, now: datetime) -> None:
-    ticket = uuid4()
-    await owner.execute(
-        "INSERT INTO ticket VALUES ($1, $2, 'root', 'open', 'critical', 'Backup missed', $3, NULL, 2)",
-        CLINIC, ticket, now - timedelta(hours=3),
-    )  # fmt: skip
-    incident = """
-        INSERT INTO incident (practice_id, incident_id, rule, subject, root, severity, reason, facts, state, since,
-            opened_at, resolved_at, policy_version, escalation, steps_done, ticket_id)
-        VALUES ($1, gen_random_uuid(), $2, $3, 'root', $4, 'not_run', '{}', $5, $6, $7, $8, 1, '[]', 1, $9)
-    """
-    due = now - timedelta(hours=3)
-    opened = due + timedelta(seconds=2)
-    await owner.executemany(
-        incident,
-        [
-            (CLINIC, "backup_missed", "a", "critical", "open", due, opened, None, ticket),
-            (CLINIC, "heartbeat_missing", "b", "warning", "acknowledged", due, opened, None, ticket),
-            (DENTIST, "backup_missed", "c", "critical", "resolved", due, opened, now - timedelta(hours=1), None),
-        ],
-    )
-    outbox = """
-        INSERT INTO outbox (practice_id, channel, ticket_id, sequence, payload, created_at, not_before, attempts,
-            sent_at, last_error)
-        VALUES ($1, $2, $3, $4, '{}', $5, $6, $7, $8, $9)
-    """
-    await owner.executemany(
-        outbox,
-        [
-            (CLINIC, "zammad", ticket, 0, due, due, 1, now, None),
-            (CLINIC, "zammad", ticket, 1, due, now, 4, None, "503 Service Unavailable"),
-            (CLINIC, "zammad", ticket, 2, due, now - timedelta(minutes=1), 0, None, None),
-        ],
-    )
-
-
-async def put_series(owner: Pool, now: datetime) -> None:
-    heartbeat = "INSERT INTO heartbeat VALUES ($1, $2, $3, gen_random_uuid(), 1, $3, 0, 300, 0, 0)"
-    recent = [(DENTIST, LAPTOP, now - timedelta(minutes=minutes)) for minutes in range(5, 120, 5)]
-    await owner.executemany(heartbeat, [(CLINIC, SERVER, now - timedelta(days=8)), *recent])
-    await owner.executemany(
-        "INSERT INTO listening VALUES ($1, $2, $3)",
-        [
-            ("one", now - timedelta(days=2), now - timedelta(hours=4)),
-            ("two", now - timedelta(hours=5), now - timedelta(hours=2)),
-            ("one", now - timedelta(hours=1), now),
-        ],
-    )
 
 
 async def test_every_query_of_the_committed_dashboard_gives_what_its_panel_needs(
@@ -303,55 +143,3 @@ async def test_outages_are_shaded_into_every_graph(grafana: Connection, fleet: P
     assert len(asked.rows) == 1
     shading = {name: kind for name, kind in asked.types.items() if name in ("time", "timeend", "text")}
     assert shading == {"time": "timestamptz", "timeend": "timestamptz", "text": "text"}
-
-
-async def test_the_login_sees_every_practice_through_row_security(grafana: Connection, fleet: Pool) -> None:
-    assert await grafana.fetchval("SELECT count(*) FROM vigie.practice") == 4
-    assert await grafana.fetchval("SELECT count(DISTINCT practice_id) FROM vigie.job_now") == 2
-    assert await grafana.fetchval("SELECT count(DISTINCT practice_id) FROM vigie.heartbeat_visible") == 2
-    # It is the scope that lets it see, not a way around row security.
-    await grafana.execute(f"SET vigie.scope = '{DENTIST}'")
-    assert await grafana.fetchval("SELECT count(*) FROM vigie.practice") == 1
-    await grafana.execute("RESET vigie.scope")
-    assert await grafana.fetchval("SELECT count(*) FROM vigie.practice") == 4
-
-
-@pytest.mark.parametrize("table", ["practice_key", "operator", "operator_session", "heartbeat", "section", "snapshot"])
-async def test_the_login_reads_no_secrets_and_no_unguarded_series(grafana: Connection, table: str) -> None:
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await grafana.fetch(f"SELECT * FROM vigie.{table}")  # noqa: S608 - a test's own constant
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "INSERT INTO vigie.practice (name, zone, created_at) VALUES ('x', 'UTC', now())",
-        "UPDATE vigie.incident SET state = 'acknowledged'",
-        "DELETE FROM vigie.ticket",
-        "TRUNCATE vigie.outbox",
-        "CREATE TABLE vigie.loot (x int)",
-        "CREATE TABLE public.loot (x int)",
-        "SELECT vigie.drop_older('heartbeat', 'received_at', now())",
-        "SET ROLE vigie_worker",
-    ],
-)
-async def test_the_login_cannot_write_even_where_it_lifts_its_own_read_only(
-    grafana: Connection, statement: str
-) -> None:
-    await grafana.execute("SET default_transaction_read_only = off")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await grafana.execute(statement)
-
-
-async def test_the_login_begins_read_only_and_bounded(grafana: Connection) -> None:
-    assert await grafana.fetchval("SHOW transaction_read_only") == "on"
-    assert await grafana.fetchval("SHOW statement_timeout") == "30s"
-
-
-async def test_without_a_password_no_login_is_made(either_server: Server, either_database: Database) -> None:
-    ran = run_role_sql(either_server, either_database.url, None)
-    assert ran.returncode != 0
-    assert "VIGIE_GRAFANA_PASSWORD" in ran.stderr
-    assert not await either_database.owner.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'vigie_grafana')"
-    )

@@ -26,8 +26,10 @@ from deploy.local import (
     local_services,
 )
 
-# A slow machine is not a wrong program: no timed assertions.
-settings.register_profile("vigie", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A slow machine is not a wrong program: no timed assertions. What lands is judged by the same examples each time;
+# `make hunt` looks for new ones.
+settings.register_profile("vigie", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("hunt", settings.get_profile("vigie"), derandomize=False)
 settings.load_profile("vigie")
 
 _numbers = count()

@@ -18,7 +18,7 @@ from collector.model.heartbeat import (
     RunStatus,
 )
 from collector.model.report import Report, Source
-from collector.model.runs import with_end, with_start
+from collector.model.runs import in_order, with_end, with_start
 from collector.model.snapshot import (
     AlertState,
     EndpointState,
@@ -138,7 +138,7 @@ def _remembered(alert: Alert, as_of: datetime, now: datetime) -> bool:
 
 def _jobs(known: Mapping[Subject, JobState], report: Report) -> Mapping[Subject, JobState]:
     jobs = dict(known)
-    for backup in report.sections.backups or ():
+    for backup in in_order(report.sections.backups or (), report):
         subject = job_subject(report.endpoint_id, backup.job)
         jobs[subject] = _with_run(jobs.get(subject) or _first_heard(report, backup.job, backup.tool), report, backup)
     for test in report.sections.restore_tests or ():

@@ -8,7 +8,7 @@
 What was told is kept rather than what follows from it, so that it does not matter in which order it comes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from collector.model.heartbeat import Backup
@@ -20,6 +20,18 @@ from collector.model.value import latest
 MOST_RUN_IDS = 20
 
 
+def in_order(backups: Iterable[Backup], report: Report) -> Sequence[Backup]:
+    """As they happened by the endpoint's clock; of the same instant a start, then an end without an id."""
+    return sorted(
+        backups,
+        key=lambda one: (
+            one.finished_at or one.started_at or report.sent_at,
+            one.finished_at is not None,
+            one.run_id or "",
+        ),
+    )
+
+
 def with_start(job: JobState, report: Report, backup: Backup) -> JobState:
     at = report.ours(backup.started_at or report.sent_at)
     known = _last_start(job)
@@ -29,15 +41,21 @@ def with_start(job: JobState, report: Report, backup: Backup) -> JobState:
 
 def with_end(job: JobState, report: Report, backup: Backup) -> JobState:
     """A run enters if it is newer than the one known."""
-    run = _told_before(_run(job, report, backup), job)
-    update: dict[str, object] = {"over_until": latest((job.over_until, _ends_starts_until(report, backup, run)))}
-    if job.last_run is None or run.finished_at >= job.last_run.finished_at:
+    told = _run(job, report, backup)  # by this report alone: what else follows from it must not hang on its order
+    run = _told_before(told, job)
+    update: dict[str, object] = {"over_until": latest((job.over_until, _ends_starts_until(report, backup, told)))}
+    if job.last_run is None or _order(run) >= _order(job.last_run):
         update["last_run"] = run
-    if run.good and (job.last_good is None or run.finished_at >= job.last_good.finished_at):
+    if run.good and (job.last_good is None or _order(run) >= _order(job.last_good)):
         update["last_good"] = run
-    if backup.started_at is None or run.run_id in job.spans:
-        update["spans"] = _spans(job, run.run_id, RunSpan(finished_at=run.finished_at))
+    if backup.started_at is None:  # else it tells both its ends, and over_until says which starts are over
+        update["spans"] = _spans(job, told.run_id, RunSpan(finished_at=told.finished_at))
     return _settled(job, update)
+
+
+def _order(run: Run) -> tuple[datetime, str]:
+    """By the end; of two that ended in the same instant always the same one is the later."""
+    return run.finished_at, run.run_id or ""
 
 
 def _settled(job: JobState, update: Mapping[str, object]) -> JobState:

@@ -31,6 +31,7 @@ from tests.conftest import Database, Server, _fresh
 SEED = 20_261_121
 ONE_WRONG_VALUE = 4_500
 AT_ONCE = 16
+ASKED_AGAIN = 5
 PRACTICES = 6
 # The collector's own limit is 150 MB under honest load; sixteen bodies of eight megabytes at once come on top.
 MOST_MEMORY_MB = 300
@@ -126,11 +127,21 @@ def knocks(knockers: Sequence[Knocker]) -> Iterator[Knock]:
             yield hostile.resend(knock)
 
 
+async def patient_exchange(address: tuple[str, int], knock: Knock) -> Answer:
+    """As a client does it: told that too much comes at once, and when to come again, it comes again."""
+    for _ in range(ASKED_AGAIN):
+        answer = await exchange(address, knock.sent, cut=knock.cut, source=knock.source)
+        if answer.status != 503 or "retry-after" not in answer.headers:
+            return answer
+        await asyncio.sleep(int(answer.headers["retry-after"]))
+    return answer
+
+
 async def knock_all(address: tuple[str, int], made: Iterator[Knock], told: Told) -> None:
     async def one_after_another() -> None:
         for knock in made:
             try:
-                told.add(knock, await exchange(address, knock.sent, cut=knock.cut, source=knock.source))
+                told.add(knock, await patient_exchange(address, knock))
             except TimeoutError:
                 told.fault(knock, "no answer")
 

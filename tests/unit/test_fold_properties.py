@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,29 @@ def test_report_folded_twice_changes_only_the_fold_number(history: list[Report],
     twice = fold(once, one)
     assert twice.model_copy(update={"fold_no": once.fold_no}) == once
     assert twice.fold_no == once.fold_no + 1
+
+
+def _told(status: str, run_id: str | None = None, *, minute: int = 0) -> Backup:
+    ended = None if status == "running" else NOW + minute * MINUTE
+    found = {"job": "a", "tool": "t", "status": status, "finished_at": ended, "run_id": run_id}
+    return Backup.model_validate(found, strict=False)
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        pytest.param((_told("success"), _told("running", "s"), _told("success", "s")), id="two end in one instant"),
+        pytest.param((_told("success", "s"), _told("success")), id="an id ends beside none"),
+        pytest.param((_told("success", minute=-6), _told("success", minute=-7)), id="the older comes last"),
+    ],
+)
+@pytest.mark.parametrize("skew", [0, 6])
+def test_runs_of_one_job_in_one_report_folded_twice_change_nothing(runs: tuple[Backup, ...], skew: int) -> None:
+    """Told before by a clock that lagged, so that one of them is known to have ended earlier."""
+    first = report(NOW, received_at=NOW - skew * MINUTE, sections=Sections(backups=runs[:1]))
+    one = report(NOW, received_at=NOW, sections=Sections(backups=runs))
+    once = fold(learn(EMPTY, (first,)), one)
+    assert fold(once, one).jobs == once.jobs
 
 
 @given(histories)

@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn, TypeVar
@@ -13,14 +12,13 @@ from rich.console import Console
 
 from collector.administer import Deed, NotDoneError
 from collector.config import Settings, SettingsError, read_settings
+from collector.model.duration import parse_duration
 from collector.store.connect import AWAY, Connection, StoreAwayError, connect
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Result = TypeVar("Result")
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def refuse(message: str) -> NoReturn:
@@ -64,14 +62,11 @@ def _first(error: ValidationError) -> str:
 
 
 def duration(text: str) -> timedelta:
-    """A duration as people write it: 90s, 15m, 24h, 7d, or several of them, 1h30m."""
-    parts = re.findall(r"(\d+)([smhdw])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise typer.BadParameter(f"{text!r}: write it as 90s, 15m, 24h, 7d or 1h30m")
+    """A length of time as people write it."""
     try:
-        return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta(0))
-    except OverflowError:
-        raise typer.BadParameter(f"{text!r} is longer than any calendar") from None
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def shown_once(what: str) -> None:

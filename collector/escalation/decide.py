@@ -15,8 +15,8 @@ class Decision:
 
 
 def decide(incident: Incident, policy: EscalationPolicy, now: datetime) -> Decision:
-    """Steps are taken once, in order; an acknowledged or resolved incident takes none."""
-    if incident.state is not IncidentState.OPEN:
+    """Steps are taken once, in order; an acknowledged or resolved incident takes none, nor does an inhibited one."""
+    if incident.state is not IncidentState.OPEN or incident.inhibited_by:
         return Decision((), None)
     left = policy.steps[incident.steps_done :]
     due = tuple(step for step in left if incident.opened_at + step.after <= now)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid5
 
-from collector.escalation.policies import DEFAULT
-from collector.model.finding import Finding
+from collector.escalation.policies import for_severity
+from collector.model.finding import Finding, Severity
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
 from collector.model.subject import Subject
@@ -28,6 +28,8 @@ def reconcile(
 ) -> tuple[tuple[Incident, ...], tuple[Change, ...]]:
     """One lasting incident for each (rule, subject) found; those found no longer are resolved.
 
+    What is grey opens none, and keeps open what is.
+
     Returns every incident touched or still lasting, and what changed.
     """
     found = {(finding.rule, finding.subject): finding for finding in findings}
@@ -35,6 +37,8 @@ def reconcile(
     incidents: list[Incident] = []
     changes: list[Change] = []
     for key, finding in found.items():
+        if finding.grey and key not in known:
+            continue
         change = _opened(finding, policy, now) if key not in known else _worsened(known[key], finding)
         changes.extend([change] if change else [])
         incidents.append(change.incident if change else _refreshed(known[key], finding))
@@ -60,21 +64,29 @@ def _opened(finding: Finding, policy: Policy, now: datetime) -> Change:
         since=finding.since,
         opened_at=now,
         policy_version=policy.version,
-        escalation=DEFAULT,
+        escalation=for_severity(finding.severity),
+        inhibited_by=finding.inhibited_by,
+        signature=finding.signature,
     )
     return Change(incident, IncidentChange.OPENED, finding.reason)
 
 
 def _worsened(incident: Incident, finding: Finding) -> Change | None:
     """A change of severity is news; the root stays what it was when the incident opened."""
-    if finding.severity is incident.severity:
+    if finding.severity is incident.severity or finding.grey:
         return None
-    worse = _refreshed(incident, finding).model_copy(update={"severity": finding.severity})
+    update: dict[str, object] = {"severity": finding.severity}
+    if incident.severity is Severity.NOTICE:  # nobody was told of it yet
+        update["escalation"] = for_severity(finding.severity)
+    worse = _refreshed(incident, finding).model_copy(update=update)
     return Change(worse, IncidentChange.SEVERITY, finding.severity.value)
 
 
 def _refreshed(incident: Incident, finding: Finding) -> Incident:
-    return incident.model_copy(update={"reason": finding.reason, "facts": finding.facts})
+    if finding.grey:
+        return incident  # what we may only fail to see stays as it was
+    told = ("reason", "facts", "inhibited_by", "signature")
+    return incident.model_copy(update={name: getattr(finding, name) for name in told})
 
 
 def _resolved(incident: Incident, policy: Policy, now: datetime) -> Change:

@@ -89,7 +89,7 @@ def _by_ticket(incidents: Iterable[Incident]) -> defaultdict[UUID | None, tuple[
 def _rerooted(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
     """A job's incident hangs on its endpoint's from when that opens: a dead server is one problem, not ten."""
     every = tuple(incidents)
-    silent = {one.subject for one in every if one.lasts}
+    silent = {one.subject for one in every if one.lasts and one.rule == "heartbeat_missing"}
     return tuple(_under(one, silent) for one in every)
 
 

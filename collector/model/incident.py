@@ -40,7 +40,10 @@ class IncidentState(StrEnum):
 
 
 class Incident(Value):
-    """`since` is when it fell due, `opened_at` when we found it so; the distance is our own delay."""
+    """`since` is when it fell due, `opened_at` when we found it so; the distance is our own delay.
+
+    While `inhibited_by` names a rule, another incident speaks for it.
+    """
 
     incident_id: UUID
     rule: str
@@ -60,6 +63,8 @@ class Incident(Value):
     escalation: EscalationPolicy
     steps_done: int = 0
     ticket_id: UUID | None = None
+    inhibited_by: str | None = None
+    signature: str | None = None
 
     @property
     def lasts(self) -> bool:

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, model_validator
 
+from collector.model.calendar import Calendar
 from collector.model.heartbeat import JobName
+from collector.model.rule_settings import RuleSettings
 from collector.model.subject import Subject, job_subject, scopes
 from collector.model.value import Label, Value
 
@@ -87,11 +89,17 @@ class JobPolicy(Value):
 
 
 class Policy(Value):
+    """`rules` and `job_rules` are whole, with defaults and groups laid under them."""
+
     practice_id: UUID
     version: int = 0
     practice: Label
     zone: Zone = "Europe/Paris"
+    labels: Mapping[str, str] = {}
+    calendar: Calendar = Calendar()
     jobs: Mapping[Subject, JobPolicy] = {}
+    rules: RuleSettings = RuleSettings()
+    job_rules: Mapping[Subject, RuleSettings] = {}
     retired: Mapping[Subject, str] = {}
     retired_because: str | None = None
 
@@ -99,6 +107,10 @@ class Policy(Value):
         """The endpoint's own schedule of this job, else the practice-wide one."""
         own = self.jobs.get(job_subject(endpoint_id, job))
         return own or self.jobs.get(job_subject(None, job))
+
+    def rules_of(self, subject: Subject) -> RuleSettings:
+        """What is set for a subject: its own, that of the practice-wide job of its name, else the practice's."""
+        return next((self.job_rules[scope] for scope in scopes(subject) if scope in self.job_rules), self.rules)
 
     def retirement(self, subject: Subject) -> str | None:
         """Why a subject is no longer watched, if it is not: itself, what it goes with, or the whole practice."""

@@ -91,6 +91,7 @@ def _run(job: JobState, report: Report, backup: Backup) -> Run:
         raise ValueError("a run without an end is not finished")
     finished_at = report.ours(backup.finished_at)
     return Run(
+        source=report.source,
         run_id=backup.run_id,
         status=backup.status,
         started_at=report.ours(backup.started_at) if backup.started_at else _began(job, backup.run_id, finished_at),

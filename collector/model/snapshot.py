@@ -17,6 +17,7 @@ from collector.model.heartbeat import (
     Role,
     RunStatus,
 )
+from collector.model.report import Source
 from collector.model.subject import Subject, job_subject
 from collector.model.value import Value
 
@@ -91,8 +92,9 @@ class EndpointState(Value):
 
 
 class Run(Value):
-    """One execution of a job, its times by our clock."""
+    """One execution of a job, its times by our clock; `source` is who told."""
 
+    source: Source = Source.AGENT
     run_id: str | None
     status: RunStatus
     started_at: datetime | None
@@ -110,6 +112,20 @@ class Run(Value):
         return self.status in (RunStatus.SUCCESS, RunStatus.WARNING)
 
 
+class PastRun(Value):
+    """What is remembered of a run that ended, to compare the next one with; sizes in bytes, times by our clock."""
+
+    finished_at: datetime
+    status: RunStatus
+    duration_s: int | None = None
+    bytes_total: int | None = None
+    bytes_added: int | None = None
+    files_total: int | None = None
+    files_changed: int | None = None
+    restore_points: int | None = None
+    tool: str | None = None
+
+
 class Start(Value):
     """Word that a run began; its id where it has one."""
 
@@ -125,7 +141,10 @@ class RunSpan(Value):
 
 
 class JobState(Value):
-    """Starts up to `over_until` are over, whatever their ids; `running_since` follows from what was told."""
+    """Starts up to `over_until` are over, whatever their ids; `running_since` follows from what was told.
+
+    `history` holds the last runs that ended, each once, oldest first.
+    """
 
     endpoint_id: UUID | None
     job: str
@@ -138,6 +157,7 @@ class JobState(Value):
     last_start: Start | None = None
     over_until: datetime | None = None
     spans: Mapping[str, RunSpan] = {}
+    history: tuple[PastRun, ...] = ()
     copies: tuple[Copy, ...] = ()
     restore_points: RestorePoints | None = None
     restore_tests: Mapping[RestoreLevel, RestoreTest] = {}

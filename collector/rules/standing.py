@@ -69,7 +69,7 @@ def _endpoint(
     if reason:
         state = State.UNKNOWN
     if finding := worst.get(subject):
-        state, reason = State(finding.severity.value), f"{finding.rule}.{finding.reason}"
+        state, reason = State.of(finding), f"{finding.rule}.{finding.reason}"
     if (because := policy.retirement(subject)) is not None:
         state, reason = State.RETIRED, because
     return EndpointStanding(
@@ -202,7 +202,7 @@ def _job_state(
 ) -> tuple[State, str | None]:
     good = job.state.last_good if job.state else None
     if finding := worst.get(job.subject):
-        return State(finding.severity.value), f"{finding.rule}.{finding.reason}"
+        return State.of(finding), f"{finding.rule}.{finding.reason}"
     if job.policy is None:
         return State.UNKNOWN, "never_scheduled"
     if job.state is None or job.state.last_run is None:

@@ -19,13 +19,14 @@ _TICKETS = """
 _PUT_INCIDENT = """
     INSERT INTO incident SELECT $1, i.incident_id, i.rule, i.subject, i.root, i.severity, i.reason, i.facts, i.state,
         i.since, i.opened_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at, i.resolution, i.policy_version,
-        i.escalation, i.steps_done, i.ticket_id
+        i.escalation, i.steps_done, i.ticket_id, i.inhibited_by, i.signature
     FROM jsonb_populate_record(NULL::incident, $2::jsonb) AS i
     ON CONFLICT (practice_id, incident_id) DO UPDATE SET
         root = EXCLUDED.root, severity = EXCLUDED.severity, reason = EXCLUDED.reason, facts = EXCLUDED.facts,
         state = EXCLUDED.state,
         resolved_at = EXCLUDED.resolved_at, resolution = EXCLUDED.resolution, steps_done = EXCLUDED.steps_done,
-        ticket_id = EXCLUDED.ticket_id
+        escalation = EXCLUDED.escalation, ticket_id = EXCLUDED.ticket_id, inhibited_by = EXCLUDED.inhibited_by,
+        signature = EXCLUDED.signature
 """
 _PUT_TICKET = """
     INSERT INTO ticket SELECT $1, t.ticket_id, t.root, t.state, t.severity, t.title, t.opened_at, t.resolved_at,

@@ -48,7 +48,7 @@ def test_root_and_beginning_stay_what_they_were() -> None:
 
 @pytest.mark.parametrize("severity", [Severity.WARNING, Severity.CRITICAL])
 def test_change_of_severity_is_news_either_way(severity: Severity) -> None:
-    (other,) = set(Severity) - {severity}
+    other = next(one for one in Severity if one is not severity)
     (now,), changes = reconcile((opened(severity=other),), (finding(severity=severity),), policy(), LATER)
     assert now.severity is severity
     assert [(change.what, change.said) for change in changes] == [(IncidentChange.SEVERITY, severity.value)]

@@ -40,6 +40,8 @@ CREATE TABLE vigie.incident (
     escalation      jsonb NOT NULL,
     steps_done      integer NOT NULL,
     ticket_id       uuid,
+    inhibited_by    text,
+    signature       text,
     PRIMARY KEY (practice_id, incident_id),
     FOREIGN KEY (practice_id, ticket_id) REFERENCES vigie.ticket
 );

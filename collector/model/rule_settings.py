@@ -1,0 +1,225 @@
+"""What can be set about each rule, with the values that a provider starts with.
+
+A practice's settings are its provider's defaults, overlaid by those of its groups and its own; a job's lie over them.
+A field is named as its rule (collector/rules/).
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from collector.model.duration import Duration
+from collector.model.finding import Severity
+from collector.model.heartbeat import AlertSeverity, PatchSeverity, RestoreLevel, Role
+from collector.model.value import Value
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Factor = Annotated[float, Field(ge=1)]
+Times = Annotated[int, Field(ge=1, le=1_000)]
+
+
+class Setting(Value):
+    """What every rule has: whether it is on, and a severity in place of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    enabled: bool = True
+    """Whether the rule finds anything."""
+    severity: Severity | None = None
+    """The severity of all that it finds, in place of the rule's own."""
+
+
+class HeartbeatMissing(Setting):
+    workstation_open_time: Duration = timedelta(hours=16)
+    """How long a workstation may be off in the practice's open hours: people take a day off."""
+
+
+class PracticeSilent(Setting):
+    least_endpoints: Times = 2
+    """Of fewer, the endpoint's own silence says it."""
+
+
+class BackupMissed(Setting):
+    pass
+
+
+class BackupLate(Setting):
+    after: Duration = timedelta(minutes=15)
+    """How long after its time a run that has not ended is called late, within its grace."""
+
+
+class BackupOverrunning(Setting):
+    factor: Factor = 3
+    """Times the job's usual duration."""
+    at_least: Duration = timedelta(minutes=30)
+    """A run shorter than this is never called long."""
+
+
+class Retries(StrEnum):
+    """Which of several runs within one window counts."""
+
+    BEST = "best"
+    WORST = "worst"
+    LAST = "last"
+
+
+class BackupFailed(Setting):
+    in_a_row: Times = 1
+    """How many results in a row must be bad."""
+    retries: Retries = Retries.LAST
+    """Which run of a window is its result."""
+
+
+class BackupWarning(Setting):
+    in_a_row: Times = 3
+    """How many results in a row must carry warnings: a file that was open is no trouble, every night is."""
+
+
+class RpoBreached(Setting):
+    rpo: Duration | None = None
+    """For jobs whose schedule names none of its own."""
+    open_time: bool = False
+    """Whether age counts in the practice's open hours only."""
+
+
+class BackupLooksWrong(Setting):
+    least_runs: Times = 5
+    """How many good runs must be known before one is compared with them."""
+    deviations: Factor = 6
+    """Robust standard deviations (1.4826 times the median absolute deviation) from the median."""
+    least_change: Share = 0.3
+    """Relative to the median; less is never called wrong, however steady the job was."""
+    too_fast: Share = 0.1
+    """Of the usual duration: green in two seconds."""
+    shrunk_points: Share = 0.5
+    """Of the most restore points of its history that must be left."""
+
+
+class RansomwareSignature(Setting):
+    rewritten: Share = 0.3
+    """Part of the data that one run stored anew without the data having grown by it."""
+    changed: Share = 0.3
+    """Part of the files that changed in one run."""
+    creeping: Share = 0.15
+    """The same, summed over three runs beyond what is usual."""
+    least_runs: Times = 3
+    """How many good runs must be known before."""
+    kept: Duration = timedelta(days=14)
+    """How long it stays found: the nights after an encryption look normal again."""
+
+
+class RestoreTest(Setting):
+    every: Mapping[RestoreLevel, Duration | None] = {
+        RestoreLevel.FILE: timedelta(days=92),
+        RestoreLevel.BOOT: None,
+        RestoreLevel.DATABASE: None,
+        RestoreLevel.IMAGING: None,
+    }
+    """How often each level must be proven; none asks nothing of a level that was never tested."""
+    again: Duration = timedelta(days=184)
+    """For a level that was tested once and has no cadence of its own."""
+
+
+class OfflineCopy(Setting):
+    rotation: Duration = timedelta(days=8)
+    """How old the last offline copy of a job that has any may be: a week, and a day to carry it."""
+    same_medium: Duration = timedelta(days=31)
+    """How long one medium may come back alone: nobody changes it."""
+    immutable_for: Duration = timedelta(days=7)
+    """How far ahead the immutability of a job's copies must reach, where it has any."""
+    required: bool = False
+    """Whether a job without any offline or immutable copy is wrong."""
+
+
+class EndpointWithoutBackup(Setting):
+    roles: frozenset[Role] = frozenset({Role.SERVER, Role.IMAGING})
+    """Of which machines a backup is expected."""
+    after: Duration = timedelta(days=3)
+    """How long a new machine may be without one, or a backed-up one without patch or protection data."""
+
+
+class PatchesOverdue(Setting):
+    deadline: Mapping[PatchSeverity, Duration | None] = {
+        PatchSeverity.CRITICAL: timedelta(days=14),
+        PatchSeverity.IMPORTANT: timedelta(days=30),
+        PatchSeverity.MODERATE: timedelta(days=90),
+        PatchSeverity.LOW: None,
+        PatchSeverity.UNSPECIFIED: timedelta(days=90),
+    }
+    """By severity, from the release of the oldest. Source of 14 days: UK Cyber Essentials, security updates."""
+    reboot: Duration = timedelta(days=14)
+    """How long a restart may be pending: until then what was installed protects nobody."""
+    stale: Duration = timedelta(days=7)
+    """After this a scan says nothing about today, and its machine is unknown. Source: NIST SP 800-40r4."""
+
+
+class ProtectionWeak(Setting):
+    signatures: Duration = timedelta(days=7)
+    """How old signatures may be."""
+
+
+class EndpointAlert(Setting):
+    least: AlertSeverity = AlertSeverity.MEDIUM
+    """Alerts below are shown and raise nothing."""
+
+
+class ClockSkew(Setting):
+    over: Duration = timedelta(minutes=15)
+    """How far a machine's clock may be off."""
+
+
+class HeartbeatsLost(Setting):
+    share: Share = 0.1
+    """Of a day's heartbeats that may be lost."""
+
+
+class AgentOutdated(Setting):
+    oldest: str | None = None
+    """The oldest version of our agent that is still good, as in 1.4; none asks nothing."""
+
+
+class Campaign(Setting):
+    practices: Times = 3
+    """How many practices make a campaign."""
+    window: Duration = timedelta(hours=12)
+    """Within which the same signature counts as one."""
+    tickets: Annotated[str, Field(pattern="^(parent|each)$")] = "parent"
+    """One parent ticket for all, or one for each practice."""
+
+
+class OwnOutage(Setting):
+    catching_up: Duration = timedelta(minutes=15)
+    """How long after an outage of ours new findings wait for what was not yet sent."""
+
+
+class RuleSettings(Value):
+    """One field a rule."""
+
+    heartbeat_missing: HeartbeatMissing = HeartbeatMissing()
+    practice_silent: PracticeSilent = PracticeSilent()
+    backup_missed: BackupMissed = BackupMissed()
+    backup_late: BackupLate = BackupLate()
+    backup_overrunning: BackupOverrunning = BackupOverrunning()
+    backup_failed: BackupFailed = BackupFailed()
+    backup_warning: BackupWarning = BackupWarning()
+    rpo_breached: RpoBreached = RpoBreached()
+    backup_looks_wrong: BackupLooksWrong = BackupLooksWrong()
+    ransomware_signature: RansomwareSignature = RansomwareSignature()
+    restore_test: RestoreTest = RestoreTest()
+    offline_copy: OfflineCopy = OfflineCopy()
+    endpoint_without_backup: EndpointWithoutBackup = EndpointWithoutBackup()
+    patches_overdue: PatchesOverdue = PatchesOverdue()
+    protection_weak: ProtectionWeak = ProtectionWeak()
+    endpoint_alert: EndpointAlert = EndpointAlert()
+    clock_skew: ClockSkew = ClockSkew()
+    heartbeats_lost: HeartbeatsLost = HeartbeatsLost()
+    agent_outdated: AgentOutdated = AgentOutdated()
+    campaign: Campaign = Campaign()
+    own_outage: OwnOutage = OwnOutage()
+
+    def setting(self, rule: str) -> Setting:
+        found: Setting = getattr(self, rule)
+        return found

@@ -1,6 +1,5 @@
 """Which colour means what, the same in every panel; unknown is never green."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from dashboards.sdk import build, model
@@ -8,13 +7,16 @@ from dashboards.sdk import build, model
 RED, ORANGE, YELLOW, GREEN, BLUE, GREY = "red", "orange", "yellow", "green", "blue", "#8e8e8e"
 
 # Named as the column of a count of each is; the last is one of endpoints and jobs only.
-STATES: Mapping[str, tuple[str, str]] = {
+STATES: dict[str, tuple[str, str]] = {
     "critical": ("Critical", RED),
     "warning": ("Warning", ORANGE),
     "unknown": ("Unknown", GREY),
     "ok": ("OK", GREEN),
     "retired": ("Retired", BLUE),
 }
+
+# Beside those that a state is spelled like.
+SEVERITIES: dict[str, tuple[str, str]] = {"notice": ("Notice", YELLOW)}
 
 # Kerberos refuses a clock that is further off. Source: RFC 4120, 1.6; Windows' default as well.
 SKEW_REFUSED = timedelta(minutes=5)
@@ -30,7 +32,7 @@ def state_texts() -> list[model.ValueMapping]:
         model.ValueMap(
             options={
                 state: model.ValueMappingResult(text=text, color=color, index=index)
-                for index, (state, (text, color)) in enumerate(STATES.items())
+                for index, (state, (text, color)) in enumerate((STATES | SEVERITIES).items())
             }
         )
     ]

@@ -27,11 +27,12 @@ PRACTICES_BY_STATE = """
 INCIDENTS_BY_RULE = """
     SELECT rule AS "Rule",
         count(*) FILTER (WHERE severity = 'critical') AS "Critical",
-        count(*) FILTER (WHERE severity = 'warning') AS "Warning"
+        count(*) FILTER (WHERE severity = 'warning') AS "Warning",
+        count(*) FILTER (WHERE severity = 'notice') AS "Notice"
     FROM vigie.incident
     WHERE state <> 'resolved' AND practice_id IN ($practice)
     GROUP BY rule
-    ORDER BY "Critical" DESC, "Warning" DESC, rule
+    ORDER BY "Critical" DESC, "Warning" DESC, "Notice" DESC, rule
 """
 
 PRACTICES_WORST_FIRST = """
@@ -213,7 +214,7 @@ OPEN_TICKETS = """
         ON i.practice_id = t.practice_id AND i.ticket_id = t.ticket_id AND i.state <> 'resolved'
     WHERE t.state = 'open' AND t.practice_id IN ($practice)
     GROUP BY t.practice_id, t.ticket_id, p.name
-    ORDER BY array_position(ARRAY['critical', 'warning'], t.severity), t.opened_at
+    ORDER BY array_position(ARRAY['critical', 'warning', 'notice'], t.severity), t.opened_at
     LIMIT 200
 """
 

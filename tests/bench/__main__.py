@@ -16,6 +16,7 @@ from tests.bench.heartbeat_bytes import measure_bytes
 from tests.bench.intake_batch import measure_batch
 from tests.bench.intake_overload import SECONDS, measure_overload
 from tests.bench.intake_single import measure_single
+from tests.bench.judging import measure_due, measure_idle, measure_practice
 
 
 class Bench(StrEnum):
@@ -25,6 +26,9 @@ class Bench(StrEnum):
     INTAKE_SINGLE = "intake_single"
     INTAKE_BATCH = "intake_batch"
     INTAKE_OVERLOAD = "intake_overload"
+    EVALUATE_PRACTICE = "evaluate_practice"
+    EVALUATE_DUE = "evaluate_due"
+    EVALUATE_IDLE = "evaluate_idle"
 
 
 _BENCHES: dict[Bench, tuple[str, Callable[[Ground], list[Figure]]]] = {
@@ -32,6 +36,9 @@ _BENCHES: dict[Bench, tuple[str, Callable[[Ground], list[Figure]]]] = {
     Bench.INTAKE_SINGLE: ("Intake, one heartbeat a request: about a minute and a half", measure_single),
     Bench.INTAKE_BATCH: ("Intake, batches of 500: about a minute and a half", measure_batch),
     Bench.INTAKE_OVERLOAD: (f"Intake at ten times what it sustains: {SECONDS} s", measure_overload),
+    Bench.EVALUATE_PRACTICE: ("One practice of 20 machines, folded and judged", measure_practice),
+    Bench.EVALUATE_DUE: ("5,000 practices fall due in one second: a minute", measure_due),
+    Bench.EVALUATE_IDLE: ("Nothing happens: 1,000, 10,000 and 100,000 jobs, three minutes", measure_idle),
 }
 
 

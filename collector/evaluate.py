@@ -1,13 +1,13 @@
-"""The judge joined to the store: one practice at a time, under its lock, in one transaction."""
+"""The judge joined to the store: practices under their locks, a few in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from collector.escalation.tickets import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge, learn
 from collector.model.arrivals import Arrivals
-from collector.model.policy import Policy
+from collector.model.incident import Incident
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Snapshot
 from collector.rules.liveness import missing_at
@@ -21,8 +21,8 @@ from collector.store.arrivals import (
     owed_by_fleet,
     put_shortfall,
 )
-from collector.store.configuration import load_policy
-from collector.store.connect import Connection, Pool, try_lock_practice
+from collector.store.configuration import load_policies
+from collector.store.connect import Connection, Pool, try_lock_practices
 from collector.store.incidents import (
     Event,
     add_events,
@@ -32,12 +32,12 @@ from collector.store.incidents import (
     recent_tickets,
 )
 from collector.store.listening import gaps_since, last_listened
-from collector.store.liveness import keep_spans
+from collector.store.liveness import Heard, keep_spans
 from collector.store.losses import count_losses, renew_losses
 from collector.store.outbox import TICKETS, post
-from collector.store.projections import project
+from collector.store.projections import Shown, project
 from collector.store.reports import last_sightings, load_reports
-from collector.store.snapshots import history_until, load_snapshot, save_snapshot
+from collector.store.snapshots import history_until, load_snapshots, save_snapshots
 from collector.store.wakes import Wake, settle, take_wakes
 
 ACTOR = "vigie"
@@ -77,77 +77,115 @@ async def watch_arrivals(pool: Pool) -> None:
             await end_shortfall(conn, until)
 
 
-async def judge_practice(pool: Pool, practice_id: UUID, gaps: tuple[Gap, ...], now: datetime) -> Verdict | None:
-    """Judge one practice and keep the verdict; None if another worker is at it.
+async def judge_practices(
+    pool: Pool, practice_ids: Collection[UUID], gaps: tuple[Gap, ...], now: datetime
+) -> list[Verdict]:
+    """Judge some practices and keep the verdicts; without those that another worker is at.
 
     1. Take the wakes and fold the reports that they name.
     2. Judge what is known now.
-    3. Write snapshot, incidents, tickets, outbox, projections and the next instant, all or nothing.
+    3. Write snapshots, incidents, tickets, outbox, projections and the next instants, all or nothing.
     """
     async with pool.acquire() as conn, conn.transaction():
-        if not await try_lock_practice(conn, practice_id):
-            return None
-        policy = await load_policy(conn, practice_id)
-        if policy is None:
-            raise LookupError(f"practice {practice_id} has no policy")
-        wakes = await take_wakes(conn, practice_id)
+        held = await try_lock_practices(conn, practice_ids)
+        if not held:
+            return []
+        wakes = await take_wakes(conn, held)
         # A collector's clock may be ahead of ours: what woke us has happened.
-        now = max([now, *(wake.received_at for wake in wakes)])
-        reports = await _reports(conn, practice_id, wakes)
-        before = await load_snapshot(conn, practice_id)
-        record = await _record(conn, learn(before, reports), policy, now)
-        losses = await renew_losses(conn, practice_id, reports, now)
-        sightings = await last_sightings(conn, practice_id, list(record.snapshot.endpoints), now, losses)
-        verdict = judge(record, sightings, gaps, now)
-        await _keep(conn, record, reports, verdict, now)
-        await post(conn, TICKETS, verdict.messages, now)
-        return verdict
+        now = max([now, *(wake.received_at for some in wakes.values() for wake in some)])
+        reports = await _reports(conn, wakes)
+        records = await _records(conn, held, reports, now)
+        losses = await renew_losses(conn, held, reports, now)
+        endpoints = [(one.policy.practice_id, endpoint) for one in records for endpoint in one.snapshot.endpoints]
+        sightings = await last_sightings(conn, endpoints, now, losses)
+        verdicts = [judge(one, sightings.get(one.policy.practice_id, {}), gaps, now) for one in records]
+        await _keep(conn, records, reports, verdicts, now)
+        return verdicts
 
 
-async def _reports(conn: Connection, practice_id: UUID, wakes: Sequence[Wake]) -> tuple[Report, ...]:
-    wanted = [(wake.received_at, wake.heartbeat_id) for wake in wakes if wake.heartbeat_id]
-    return await load_reports(conn, practice_id, wanted) if wanted else ()
-
-
-async def _record(conn: Connection, snapshot: Snapshot, policy: Policy, now: datetime) -> Record:
-    practice_id = policy.practice_id
-    return Record(
-        snapshot=snapshot,
-        policy=policy,
-        incidents=await lasting_incidents(conn, practice_id),
-        tickets=await recent_tickets(conn, practice_id, now, REOPEN_WINDOW),
+async def _reports(conn: Connection, wakes: Mapping[UUID, Sequence[Wake]]) -> Mapping[UUID, tuple[Report, ...]]:
+    return await load_reports(
+        conn,
+        [
+            (practice_id, wake.received_at, wake.heartbeat_id)
+            for practice_id, some in wakes.items()
+            for wake in some
+            if wake.heartbeat_id
+        ],
     )
 
 
-async def _keep(conn: Connection, record: Record, reports: tuple[Report, ...], verdict: Verdict, now: datetime) -> None:
-    practice_id = record.policy.practice_id
-    if reports:
-        await save_snapshot(conn, record.snapshot, reports, now)
-    await put_tickets(conn, practice_id, verdict.tickets)
+async def _records(
+    conn: Connection, practice_ids: Sequence[UUID], reports: Mapping[UUID, tuple[Report, ...]], now: datetime
+) -> list[Record]:
+    policies = await load_policies(conn, practice_ids)
+    if without := set(practice_ids) - policies.keys():
+        raise LookupError(f"no policy is in force for {', '.join(map(str, without))}")
+    before = await load_snapshots(conn, practice_ids)
+    incidents = await lasting_incidents(conn, practice_ids)
+    tickets = await recent_tickets(conn, practice_ids, now, REOPEN_WINDOW)
+    return [
+        Record(learn(before[one], reports.get(one, ())), policies[one], incidents[one], tickets[one])
+        for one in practice_ids
+    ]
+
+
+async def _keep(
+    conn: Connection,
+    records: Sequence[Record],
+    reports: Mapping[UUID, tuple[Report, ...]],
+    verdicts: Sequence[Verdict],
+    now: datetime,
+) -> None:
+    judged = [(one.policy.practice_id, one, verdict) for one, verdict in zip(records, verdicts, strict=True)]
+    learned = [(one.snapshot, reports[practice_id]) for practice_id, one, _ in judged if practice_id in reports]
+    if learned:
+        await save_snapshots(conn, learned, now)
+    await put_tickets(conn, [(practice_id, ticket) for practice_id, _, verdict in judged for ticket in verdict.tickets])
+    await put_incidents(conn, [(one, each) for one, record, verdict in judged for each in _changed(record, verdict)])
+    events = [
+        Event(practice_id, change.incident.incident_id, change.what, change.said)
+        for practice_id, _, verdict in judged
+        for change in verdict.changes
+    ]
+    await add_events(conn, events, at=now, actor=ACTOR)
+    await keep_spans(conn, [heard for verdict in verdicts for heard in _heard(verdict, now)])
+    await project(conn, [_shown(record, verdict, now) for _, record, verdict in judged], now)
+    await settle(conn, {practice_id: verdict.next_due for practice_id, _, verdict in judged})
+    await post(conn, TICKETS, [message for verdict in verdicts for message in verdict.messages], now)
+
+
+def _changed(record: Record, verdict: Verdict) -> list[Incident]:
     known = {one.incident_id: one for one in record.incidents}
-    changed = [one for one in verdict.incidents if known.get(one.incident_id) != one]
-    await put_incidents(conn, practice_id, changed)
-    events = [Event(change.incident.incident_id, change.what, change.said) for change in verdict.changes]
-    await add_events(conn, practice_id, events, at=now, actor=ACTOR)
-    await _keep_liveness(conn, verdict, now)
+    return [one for one in verdict.incidents if known.get(one.incident_id) != one]
+
+
+def _shown(record: Record, verdict: Verdict, now: datetime) -> Shown:
     stands = standing(verdict.seen, record.policy, verdict.evaluation.findings, now)
-    lasting = sum(one.lasts for one in verdict.incidents)
-    await project(conn, practice_id, stands, incidents=lasting, now=now)
-    await settle(conn, practice_id, verdict.next_due)
+    return Shown(record.policy.practice_id, stands, sum(one.lasts for one in verdict.incidents))
 
 
-async def _keep_liveness(conn: Connection, verdict: Verdict, now: datetime) -> None:
+def _heard(verdict: Verdict, now: datetime) -> list[Heard]:
     """Spans follow the signs of life alone: a retired endpoint falls silent like any other."""
-    seen = {one.endpoint_id: one for one in verdict.seen.endpoints.values() if one.sighting}
-    silent = {key for key, one in seen.items() if missing_at(one, verdict.seen.gaps) <= now}
-    sightings = {key: one.sighting for key, one in seen.items() if one.sighting}
-    await keep_spans(conn, verdict.seen.practice_id, sightings, silent)
+    seen = verdict.seen
+    return [
+        Heard(
+            practice_id=seen.practice_id,
+            endpoint_id=one.endpoint_id,
+            at=one.sighting.received_at,
+            interval_s=one.sighting.interval_s,
+            silent=missing_at(one, seen.gaps) <= now,
+        )
+        for one in seen.endpoints.values()
+        if one.sighting
+    ]
 
 
 async def snapshot_at(conn: Connection, practice_id: UUID, at: datetime) -> Snapshot:
     """What was known of a practice at a past instant, as the rules saw it then."""
     start, reports = await history_until(conn, practice_id, at)
     snapshot = learn(start, reports)
-    losses = await count_losses(conn, practice_id, snapshot.endpoints.keys(), at)
-    sightings = await last_sightings(conn, practice_id, list(snapshot.endpoints), at, losses)
-    return snapshot.observed(sightings, await gaps_since(conn, at - GAPS_REMEMBERED, at))
+    endpoints = [(practice_id, endpoint) for endpoint in snapshot.endpoints]
+    losses = await count_losses(conn, endpoints, at)
+    sightings = await last_sightings(conn, endpoints, at, losses)
+    return snapshot.observed(sightings.get(practice_id, {}), await gaps_since(conn, at - GAPS_REMEMBERED, at))

@@ -33,7 +33,7 @@ class WorkerMetrics:
         self.judged = Counter("vigie_worker_judged_practices", "Practices judged", registry=registry)
         self.judge_seconds = Histogram(
             "vigie_worker_judge_seconds",
-            "Time to judge one practice, database included",
+            "Time to judge a few practices at once, database included",
             buckets=_FAST,
             registry=registry,
         )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from collector.delivery.channel import Channel
 from collector.delivery.drain import drain
-from collector.evaluate import judge_practice, our_gaps, watch_arrivals
+from collector.evaluate import judge_practices, our_gaps, watch_arrivals
 from collector.judge import Verdict
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
@@ -24,7 +24,6 @@ from collector.store.wakes import claim_wanted
 
 CLAIMED_AT_ONCE = 500
 CHUNK = 25
-EVALUATED_AT_ONCE = 4
 # Seconds; with the window and a slot it leaves a minute's silence unjudged until a shortfall is seen.
 ARRIVALS_EVERY_S = 3.0
 
@@ -64,29 +63,24 @@ class Engine:
     async def judge(self, practice_ids: Sequence[UUID]) -> int:
         """Judge some practices; how many messages that put into the outbox."""
         gaps = await our_gaps(self.pool, datetime.now(UTC))
-        slots = asyncio.Semaphore(EVALUATED_AT_ONCE)
+        with self.metrics.judge_seconds.time():
+            verdicts = await self._judged(practice_ids, gaps)
+        for verdict in verdicts:
+            self._count(verdict)
+        return sum(len(verdict.messages) for verdict in verdicts)
 
-        async def one(practice_id: UUID) -> int:
-            async with slots:
-                with self.metrics.judge_seconds.time():
-                    verdict = await self._judge_one(practice_id, gaps)
-            return len(verdict.messages) if verdict else 0
-
-        return sum(await asyncio.gather(*(one(practice_id) for practice_id in practice_ids)))
-
-    async def _judge_one(self, practice_id: UUID, gaps: tuple[Gap, ...]) -> Verdict | None:
+    async def _judged(self, practice_ids: Sequence[UUID], gaps: tuple[Gap, ...]) -> list[Verdict]:
         """One practice's trouble is not the others': it is logged, counted, and tried again after its claim."""
         try:
-            verdict = await judge_practice(self.pool, practice_id, gaps, datetime.now(UTC))
+            return await judge_practices(self.pool, practice_ids, gaps, datetime.now(UTC))
         except GONE:
             raise
         except Exception:  # noqa: BLE001 - one practice must not stop the others
-            _log.exception("a practice could not be judged", practice=str(practice_id))
+            if len(practice_ids) > 1:
+                return [verdict for one in practice_ids for verdict in await self._judged([one], gaps)]
+            _log.exception("a practice could not be judged", practice=str(practice_ids[0]))
             self.metrics.failed.labels(step="judge").inc()
-            return None
-        if verdict:
-            self._count(verdict)
-        return verdict
+            return []
 
     def _count(self, verdict: Verdict) -> None:
         self.metrics.judged.inc()

@@ -34,8 +34,8 @@ async def acknowledge(
         before = IncidentState(await conn.fetchval(_STATE, practice_id, incident_id))
         if before is IncidentState.OPEN:
             await conn.execute(_ACKNOWLEDGE, practice_id, incident_id, at, actor)
-            event = Event(incident_id, IncidentChange.ACKNOWLEDGED, comment)
-            await add_events(conn, practice_id, [event], at=at, actor=actor)
+            event = Event(practice_id, incident_id, IncidentChange.ACKNOWLEDGED, comment)
+            await add_events(conn, [event], at=at, actor=actor)
             await record_deed(
                 conn, at=at, actor=actor, action="acknowledge", practice_id=practice_id,
                 subject=f"incident:{incident_id}", detail={"comment": comment},

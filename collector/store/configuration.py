@@ -1,5 +1,6 @@
 """Configuration's one truth: each change is a version, audited in its own transaction, and wakes the worker."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +14,12 @@ _NEW_VERSION = """
     INSERT INTO configuration (applied_at, applied_by, summary) VALUES ($1, $2, $3) RETURNING version
 """
 _ADD_POLICY = "INSERT INTO policy (practice_id, version, body) VALUES ($1, $2, $3::jsonb)"
-_POLICY = "SELECT body FROM policy WHERE practice_id = $1 ORDER BY version DESC LIMIT 1"
+_POLICIES = """
+    SELECT newest.practice_id, newest.body FROM unnest($1::uuid[]) AS asked (practice_id)
+    CROSS JOIN LATERAL (
+        SELECT practice_id, body FROM policy WHERE policy.practice_id = asked.practice_id ORDER BY version DESC LIMIT 1
+    ) AS newest
+"""
 _POLICY_AT = """
     SELECT body FROM policy JOIN configuration USING (version)
     WHERE practice_id = $1 AND applied_at <= $2 ORDER BY version DESC LIMIT 1
@@ -35,8 +41,13 @@ async def put_policy(conn: Connection, policy: Policy, *, at: datetime, actor: s
 
 
 async def load_policy(conn: Connection, practice_id: UUID) -> Policy | None:
-    body = await conn.fetchval(_POLICY, practice_id)
-    return Policy.model_validate_json(body) if body else None
+    return (await load_policies(conn, [practice_id])).get(practice_id)
+
+
+async def load_policies(conn: Connection, practice_ids: Collection[UUID]) -> Mapping[UUID, Policy]:
+    """Those in force; none for a practice that was never enrolled."""
+    rows = await conn.fetch(_POLICIES, list(practice_ids))
+    return {row["practice_id"]: Policy.model_validate_json(row["body"]) for row in rows}
 
 
 async def policy_at(conn: Connection, practice_id: UUID, at: datetime) -> Policy | None:

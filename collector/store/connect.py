@@ -1,10 +1,11 @@
 """Pools of connections, each bound to the database role of its process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import asyncpg
 
@@ -149,7 +150,10 @@ async def set_scope(conn: Connection, scope: str) -> None:
 
 
 _LOCK_PRACTICE = "SELECT pg_advisory_xact_lock(hashtextextended('vigie:' || $1, 0))"
-_TRY_LOCK_PRACTICE = "SELECT pg_try_advisory_xact_lock(hashtextextended('vigie:' || $1, 0))"
+_TRY_LOCK_PRACTICES = """
+    SELECT practice_id FROM unnest($1::uuid[]) AS practice_id
+    WHERE pg_try_advisory_xact_lock(hashtextextended('vigie:' || practice_id, 0))
+"""
 
 
 async def lock_practice(conn: Connection, practice_id: object) -> None:
@@ -157,6 +161,6 @@ async def lock_practice(conn: Connection, practice_id: object) -> None:
     await conn.execute(_LOCK_PRACTICE, str(practice_id))
 
 
-async def try_lock_practice(conn: Connection, practice_id: object) -> bool:
-    """The same without waiting; false when somebody else holds it."""
-    return bool(await conn.fetchval(_TRY_LOCK_PRACTICE, str(practice_id)))
+async def try_lock_practices(conn: Connection, practice_ids: Collection[UUID]) -> list[UUID]:
+    """The same for several without waiting; those that nobody else holds."""
+    return [row["practice_id"] for row in await conn.fetch(_TRY_LOCK_PRACTICES, list(practice_ids))]

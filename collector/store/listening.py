@@ -2,14 +2,12 @@
 
 from datetime import datetime, timedelta
 
+from collector.model.arrivals import SHORTFALL_COUNTS
 from collector.model.snapshot import Gap
 from collector.store.connect import Connection
 
 # Collectors write every second; a silence this long means that none could commit.
 TOLERATED = timedelta(seconds=3)
-# For so long a shortfall excuses silence: long enough to mend a balancer, short enough for a night. Practices that
-# were struck at once look the same from here, and must alarm.
-SHORTFALL_COUNTS = timedelta(hours=1)
 # As long as any instant can be rebuilt (400 days, collector/store/snapshots.py), with the gaps before it that still
 # move a deadline.
 KEPT = timedelta(days=440)

@@ -24,7 +24,8 @@ class Parcel:
 
 _POST = """
     INSERT INTO outbox (practice_id, channel, ticket_id, sequence, payload, created_at, not_before)
-    VALUES ($1, $2, $3, $4, $5::jsonb, $6, $6)
+    SELECT practice_id, $1, ticket_id, sequence, payload, $2, $2
+    FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::jsonb[]) AS told (practice_id, ticket_id, sequence, payload)
 """
 # A message waits for every earlier one of its ticket and channel, however long that one takes.
 _CLAIM = """
@@ -59,8 +60,9 @@ _UNSENT = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
 
 async def post(conn: Connection, channel: str, messages: Sequence[TicketMessage], at: datetime) -> None:
     """Put messages into the outbox, in the transaction that decided them."""
-    rows = [(one.practice_id, channel, one.ticket_id, one.sequence, one.model_dump_json(), at) for one in messages]
-    await conn.executemany(_POST, rows)
+    if messages:
+        rows = [(one.practice_id, one.ticket_id, one.sequence, one.model_dump_json()) for one in messages]
+        await conn.execute(_POST, channel, at, *zip(*rows, strict=True))
 
 
 async def claim(conn: Connection, channel: str, now: datetime, until: datetime, limit: int) -> list[Parcel]:

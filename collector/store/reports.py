@@ -1,6 +1,6 @@
 """What the series say: reports to fold, and the last sign of life of each endpoint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,33 +10,36 @@ from collector.model.heartbeat import Endpoint, Sections
 from collector.model.report import Report, Source
 from collector.model.snapshot import Sighting
 from collector.store.connect import Connection
-from collector.store.losses import Loss
+from collector.store.losses import EndpointKey, Loss
 
 _SECTIONS = """
-    SELECT asked.ordinal, s.heartbeat_id, s.endpoint_id, s.received_at, s.sent_at, s.skew_s, s.kind, s.body
-    FROM unnest($2::timestamptz[], $3::uuid[]) WITH ORDINALITY AS asked (received_at, heartbeat_id, ordinal)
-    JOIN section AS s ON s.practice_id = $1
+    SELECT asked.ordinal, asked.practice_id, s.heartbeat_id, s.endpoint_id, s.received_at, s.sent_at, s.skew_s, s.kind,
+        s.body
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[]) WITH ORDINALITY
+        AS asked (practice_id, received_at, heartbeat_id, ordinal)
+    JOIN section AS s ON s.practice_id = asked.practice_id
         AND s.received_at = asked.received_at AND s.heartbeat_id = asked.heartbeat_id AND s.kind <> 'log'
     ORDER BY asked.ordinal
 """
 # Raw heartbeats are kept for a month; where they are gone, a span says until when the endpoint was heard.
 # One that is still open covers the instant only if a heartbeat came after it.
 _SIGHTINGS = """
-    SELECT asked.endpoint_id, coalesce(raw.received_at, span.heard_at) AS received_at,
+    SELECT asked.practice_id, asked.endpoint_id, coalesce(raw.received_at, span.heard_at) AS received_at,
         coalesce(raw.interval_s, span.interval_s) AS interval_s, coalesce(raw.queued, 0) AS queued, raw.skew_s
-    FROM unnest($2::uuid[]) AS asked (endpoint_id)
+    FROM unnest($1::uuid[], $2::uuid[]) AS asked (practice_id, endpoint_id)
     LEFT JOIN LATERAL (
         SELECT received_at, interval_s, queued, skew_s FROM heartbeat
-        WHERE practice_id = $1 AND endpoint_id = asked.endpoint_id AND received_at <= $3
+        WHERE practice_id = asked.practice_id AND endpoint_id = asked.endpoint_id AND received_at <= $3
         ORDER BY received_at DESC, seq DESC LIMIT 1
     ) AS raw ON true
     LEFT JOIN LATERAL (
         SELECT least(up_to, $3) AS heard_at, interval_s FROM liveness_span
         WHERE raw.received_at IS NULL
-            AND practice_id = $1 AND endpoint_id = asked.endpoint_id AND up_from <= $3
+            AND practice_id = asked.practice_id AND endpoint_id = asked.endpoint_id AND up_from <= $3
             AND (up_to IS NOT NULL OR EXISTS (
                 SELECT FROM heartbeat AS later
-                WHERE later.practice_id = $1 AND later.endpoint_id = asked.endpoint_id AND later.received_at > $3))
+                WHERE later.practice_id = asked.practice_id AND later.endpoint_id = asked.endpoint_id
+                    AND later.received_at > $3))
         ORDER BY up_from DESC LIMIT 1
     ) AS span ON true
     WHERE coalesce(raw.received_at, span.heard_at) IS NOT NULL
@@ -44,14 +47,22 @@ _SIGHTINGS = """
 
 
 async def load_reports(
-    conn: Connection, practice_id: UUID, wanted: Sequence[tuple[datetime, UUID]]
-) -> tuple[Report, ...]:
-    """The reports of some heartbeats, in the order asked for; a heartbeat without sections has none."""
-    rows = await conn.fetch(_SECTIONS, practice_id, [at for at, _ in wanted], [one for _, one in wanted])
+    conn: Connection, wanted: Sequence[tuple[UUID, datetime, UUID]]
+) -> Mapping[UUID, tuple[Report, ...]]:
+    """The reports of some heartbeats, each asked for by practice, instant and id; a practice's in the order asked for.
+
+    A heartbeat without sections has none.
+    """
+    if not wanted:
+        return {}
+    rows = await conn.fetch(_SECTIONS, *zip(*wanted, strict=True))
     by_heartbeat: dict[int, list[Record]] = {}
     for row in rows:
         by_heartbeat.setdefault(row["ordinal"], []).append(row)
-    return tuple(_report(sections) for sections in by_heartbeat.values())
+    reports: dict[UUID, list[Report]] = {}
+    for sections in by_heartbeat.values():
+        reports.setdefault(sections[0]["practice_id"], []).append(_report(sections))
+    return {practice_id: tuple(some) for practice_id, some in reports.items()}
 
 
 def _report(rows: list[Record]) -> Report:
@@ -75,11 +86,15 @@ def _report(rows: list[Record]) -> Report:
 
 
 async def last_sightings(
-    conn: Connection, practice_id: UUID, endpoints: Sequence[UUID], until: datetime, losses: Mapping[UUID, Loss]
-) -> Mapping[UUID, Sighting]:
-    """The last heartbeat row of each endpoint up to an instant, beside how many it lost by then."""
-    rows = await conn.fetch(_SIGHTINGS, practice_id, list(endpoints), until)
-    return {row["endpoint_id"]: _sighting(row, losses.get(row["endpoint_id"])) for row in rows}
+    conn: Connection, endpoints: Collection[EndpointKey], until: datetime, losses: Mapping[EndpointKey, Loss]
+) -> Mapping[UUID, Mapping[UUID, Sighting]]:
+    """The last heartbeat row of each endpoint up to an instant, beside how many it lost by then; by practice."""
+    asked = [practice_id for practice_id, _ in endpoints], [endpoint_id for _, endpoint_id in endpoints]
+    found: dict[UUID, dict[UUID, Sighting]] = {}
+    for row in await conn.fetch(_SIGHTINGS, *asked, until):
+        key = row["practice_id"], row["endpoint_id"]
+        found.setdefault(key[0], {})[key[1]] = _sighting(row, losses.get(key))
+    return found
 
 
 def _sighting(row: Record, loss: Loss | None) -> Sighting:

@@ -1,7 +1,8 @@
 """What is known of a practice: now, at its last checkpoint, and at any past instant."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from collector.model.report import Report
@@ -12,16 +13,21 @@ from collector.store.reports import load_reports
 CHECKPOINT_EVERY = timedelta(days=1)
 REBUILT_FOR = timedelta(days=400)
 
-_LOAD = "SELECT body FROM snapshot WHERE practice_id = $1"
+# Only the series know it: laid over a snapshot, never stored.
+_OBSERVED: dict[str, Any] = {"gaps": True, "endpoints": {"__all__": {"sighting"}}}
+
+_LOAD = "SELECT practice_id, body FROM snapshot WHERE practice_id = ANY ($1::uuid[])"
 _SAVE = """
-    INSERT INTO snapshot (practice_id, fold_no, body) VALUES ($1, $2, $3::jsonb)
+    INSERT INTO snapshot (practice_id, fold_no, body) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::jsonb[])
     ON CONFLICT (practice_id) DO UPDATE SET fold_no = EXCLUDED.fold_no, body = EXCLUDED.body
 """
 _FOLDED = """
     INSERT INTO folded (practice_id, fold_no, folded_at, received_at, heartbeat_id)
-    SELECT $1, $2 + ordinal - 1, greatest($3, (SELECT max(folded_at) FROM folded WHERE practice_id = $1)),
+    SELECT practice_id, fold_no,
+        greatest($3, (SELECT max(folded_at) FROM folded WHERE folded.practice_id = f.practice_id)),
         received_at, heartbeat_id
-    FROM unnest($4::timestamptz[], $5::uuid[]) WITH ORDINALITY AS f (received_at, heartbeat_id, ordinal)
+    FROM unnest($1::uuid[], $2::bigint[], $4::timestamptz[], $5::uuid[])
+        AS f (practice_id, fold_no, received_at, heartbeat_id)
 """
 # Only practices that learned something since their last checkpoint get another.
 _CHECKPOINT = """
@@ -48,24 +54,27 @@ _FOLDED_BETWEEN = """
 """
 
 
-async def load_snapshot(conn: Connection, practice_id: UUID) -> Snapshot:
-    body = await conn.fetchval(_LOAD, practice_id)
-    return Snapshot.model_validate_json(body) if body else Snapshot(practice_id=practice_id)
+async def load_snapshots(conn: Connection, practice_ids: Collection[UUID]) -> Mapping[UUID, Snapshot]:
+    """An empty one for a practice that nothing was reported of."""
+    rows = await conn.fetch(_LOAD, list(practice_ids))
+    known = {row["practice_id"]: Snapshot.model_validate_json(row["body"]) for row in rows}
+    return {one: known.get(one) or Snapshot(practice_id=one) for one in practice_ids}
 
 
-async def save_snapshot(conn: Connection, snapshot: Snapshot, reports: Sequence[Report], folded_at: datetime) -> None:
-    """Keep the snapshot and the order in which the reports that made it were folded."""
-    body = snapshot.model_dump_json(exclude={"gaps": True, "endpoints": {"__all__": {"sighting"}}})
-    await conn.execute(_SAVE, snapshot.practice_id, snapshot.fold_no, body)
-    first = snapshot.fold_no - len(reports) + 1
-    await conn.execute(
-        _FOLDED,
-        snapshot.practice_id,
-        first,
-        folded_at,
-        [report.received_at for report in reports],
-        [report.heartbeat_id for report in reports],
-    )
+async def save_snapshots(
+    conn: Connection, learned: Sequence[tuple[Snapshot, Sequence[Report]]], folded_at: datetime
+) -> None:
+    """Keep each snapshot and the order in which the reports that made it were folded."""
+    snapshots = [snapshot for snapshot, _ in learned]
+    bodies = [one.model_dump_json(exclude=_OBSERVED) for one in snapshots]
+    await conn.execute(_SAVE, [one.practice_id for one in snapshots], [one.fold_no for one in snapshots], bodies)
+    folded = [
+        (snapshot.practice_id, snapshot.fold_no - back, report.received_at, report.heartbeat_id)
+        for snapshot, reports in learned
+        for back, report in enumerate(reversed(reports))
+    ]
+    practices, numbers, received, ids = zip(*folded, strict=True)
+    await conn.execute(_FOLDED, practices, numbers, folded_at, received, ids)
 
 
 async def take_checkpoints(conn: Connection, now: datetime) -> None:
@@ -79,4 +88,5 @@ async def history_until(conn: Connection, practice_id: UUID, at: datetime) -> tu
     row = await conn.fetchrow(_CHECKPOINT_BEFORE, practice_id, at)
     start = Snapshot.model_validate_json(row["body"]) if row else Snapshot(practice_id=practice_id)
     folded = await conn.fetch(_FOLDED_BETWEEN, practice_id, start.fold_no, at)
-    return start, await load_reports(conn, practice_id, [(r["received_at"], r["heartbeat_id"]) for r in folded])
+    wanted = [(practice_id, row["received_at"], row["heartbeat_id"]) for row in folded]
+    return start, (await load_reports(conn, wanted)).get(practice_id, ())

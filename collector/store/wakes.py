@@ -1,6 +1,6 @@
 """Which practices want judging: those woken by something new, and those whose time has come."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,7 +21,7 @@ class Wake:
 
 _WAKE = "INSERT INTO wake (practice_id, received_at) VALUES ($1, $2)"
 _TAKE = """
-    DELETE FROM wake WHERE practice_id = $1 RETURNING received_at, heartbeat_id, wake_id
+    DELETE FROM wake WHERE practice_id = ANY ($1::uuid[]) RETURNING practice_id, received_at, heartbeat_id, wake_id
 """
 _CLAIM = """
     WITH wanted AS (
@@ -41,7 +41,7 @@ _CLAIM = """
     RETURNING due.practice_id
 """
 _SETTLE = """
-    INSERT INTO due (practice_id, evaluate_at) VALUES ($1, $2)
+    INSERT INTO due (practice_id, evaluate_at) SELECT * FROM unnest($1::uuid[], $2::timestamptz[])
     ON CONFLICT (practice_id) DO UPDATE SET evaluate_at = EXCLUDED.evaluate_at, claimed_until = NULL
 """
 _BEGIN_WATCH = "INSERT INTO due (practice_id, evaluate_at) VALUES ($1, $2)"
@@ -61,13 +61,16 @@ async def claim_wanted(conn: Connection, now: datetime, limit: int) -> Sequence[
     return [row["practice_id"] for row in await conn.fetch(_CLAIM, now, now + CLAIM, limit)]
 
 
-async def take_wakes(conn: Connection, practice_id: UUID) -> list[Wake]:
-    """What woke a practice, in the order in which its reports are folded; gone when the transaction commits."""
-    rows = await conn.fetch(_TAKE, practice_id)
+async def take_wakes(conn: Connection, practice_ids: Collection[UUID]) -> Mapping[UUID, list[Wake]]:
+    """What woke each practice, in the order in which its reports are folded; gone when the transaction commits."""
+    rows = await conn.fetch(_TAKE, list(practice_ids))
     rows.sort(key=lambda row: (row["received_at"], row["wake_id"]))
-    return [Wake(row["received_at"], row["heartbeat_id"]) for row in rows]
+    taken: dict[UUID, list[Wake]] = {practice_id: [] for practice_id in practice_ids}
+    for row in rows:
+        taken[row["practice_id"]].append(Wake(row["received_at"], row["heartbeat_id"]))
+    return taken
 
 
-async def settle(conn: Connection, practice_id: UUID, evaluate_at: datetime | None) -> None:
-    """When this practice is to be judged next, unless something wakes it before."""
-    await conn.execute(_SETTLE, practice_id, evaluate_at)
+async def settle(conn: Connection, evaluate_at: Mapping[UUID, datetime | None]) -> None:
+    """When each practice is to be judged next, unless something wakes it before."""
+    await conn.execute(_SETTLE, list(evaluate_at), list(evaluate_at.values()))

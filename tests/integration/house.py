@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from collector.administer import Deed, Enrolled, enrol_practice, set_job
-from collector.evaluate import judge_practice
+from collector.evaluate import judge_practices
 from collector.intake.changes import Changes
 from collector.judge import Verdict
 from collector.model.finding import Severity
@@ -86,8 +86,7 @@ async def report(house: House, practice_id: UUID, at: datetime, **more: object) 
 
 
 async def judge(house: House, practice_id: UUID, now: datetime, gaps: tuple[Gap, ...] = ()) -> Verdict:
-    verdict = await judge_practice(house.worker, practice_id, gaps, now)
-    assert verdict is not None
+    [verdict] = await judge_practices(house.worker, [practice_id], gaps, now)
     return verdict
 
 

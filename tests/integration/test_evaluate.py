@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from collector.administer import Deed, enrol_practice
-from collector.evaluate import judge_practice, our_gaps
+from collector.evaluate import judge_practices, our_gaps
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.heartbeat import RunStatus
 from collector.model.incident import IncidentChange, IncidentState, TicketEvent
@@ -130,7 +130,7 @@ async def test_of_two_judges_at_once_one_leaves(either_house: House) -> None:
     await report(either_house, practice_id, NOW)
     async with either_house.worker.acquire() as conn, conn.transaction():
         await lock_practice(conn, practice_id)
-        assert await judge_practice(either_house.worker, practice_id, (), NOW) is None
+        assert await judge_practices(either_house.worker, [practice_id], (), NOW) == []
         assert await count(either_house, "wake") == 2
     assert await judge(either_house, practice_id, NOW)
 
@@ -138,7 +138,7 @@ async def test_of_two_judges_at_once_one_leaves(either_house: House) -> None:
 async def test_many_judges_of_one_practice_open_one_incident(house: House) -> None:
     practice_id = await practice(house)
     await report(house, practice_id, NOW)
-    verdicts = await asyncio.gather(*(judge_practice(house.worker, practice_id, (), NOW + HOUR) for _ in range(6)))
+    verdicts = await asyncio.gather(*(judge_practices(house.worker, [practice_id], (), NOW + HOUR) for _ in range(6)))
     assert any(verdicts)
     assert await messages(house) == [(TicketEvent.OPENED, 1)]
 

@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from uuid import UUID
 
 import pytest
 
 from collector.evaluate import snapshot_at
 from collector.model.heartbeat import Heartbeat
-from collector.store.losses import COUNTED, Loss, count_losses, renew_losses
+from collector.store.losses import COUNTED, EndpointKey, Loss, count_losses, renew_losses
 from collector.store.reports import load_reports
 from tests.factories import DAY, ENDPOINT, HOUR, MINUTE, NOW, PRACTICE, endpoint, heartbeat, new_id
 from tests.integration.house import House, arrival, enrol, judge, report, rows, store
 
+OURS = (PRACTICE, ENDPOINT)
 Came = tuple[timedelta, int]  # when it was received, before or after NOW, and its `seq`
 
 
@@ -25,8 +25,8 @@ async def heard(house: House, came: Iterable[Came], interval_s: int = 60) -> lis
 
 async def lost(house: House, until: datetime = NOW) -> int:
     async with house.worker.acquire() as conn:
-        losses = await count_losses(conn, PRACTICE, [ENDPOINT], until)
-    return losses[ENDPOINT].lost if losses else 0
+        losses = await count_losses(conn, [OURS], until)
+    return losses[OURS].lost if losses else 0
 
 
 def minutely(*seqs: int, since: timedelta = -HOUR) -> list[Came]:
@@ -78,26 +78,26 @@ async def test_a_resend_and_another_endpoint_are_not_counted(house: House) -> No
 async def test_losses_lapse_as_their_day_passes(house: House) -> None:
     await heard(house, [(-HOUR, 1), (-MINUTE, 3), (timedelta(0), 5)])
     async with house.worker.acquire() as conn:
-        found = await count_losses(conn, PRACTICE, [ENDPOINT], NOW)
-        assert found == {ENDPOINT: Loss(2, NOW - HOUR + COUNTED)}
-        later = await count_losses(conn, PRACTICE, [ENDPOINT], NOW - HOUR + COUNTED)
-        assert later == {ENDPOINT: Loss(1, NOW - MINUTE + COUNTED)}
-        assert await count_losses(conn, PRACTICE, [ENDPOINT], NOW + COUNTED) == {}
+        found = await count_losses(conn, [OURS], NOW)
+        assert found == {OURS: Loss(2, NOW - HOUR + COUNTED)}
+        later = await count_losses(conn, [OURS], NOW - HOUR + COUNTED)
+        assert later == {OURS: Loss(1, NOW - MINUTE + COUNTED)}
+        assert await count_losses(conn, [OURS], NOW + COUNTED) == {}
 
 
-async def renewed(house: House, now: datetime, *beats: Heartbeat) -> Mapping[UUID, Loss]:
+async def renewed(house: House, now: datetime, *beats: Heartbeat) -> Mapping[EndpointKey, Loss]:
     """As a worker does that was woken by these."""
     async with house.worker.acquire() as conn:
-        reports = await load_reports(conn, PRACTICE, [(beat.sent_at, beat.id) for beat in beats])
-        assert len(reports) == len(beats)
-        return await renew_losses(conn, PRACTICE, reports, now)
+        reports = await load_reports(conn, [(PRACTICE, beat.sent_at, beat.id) for beat in beats])
+        assert len(reports.get(PRACTICE, ())) == len(beats)
+        return await renew_losses(conn, [PRACTICE], reports, now)
 
 
 async def test_a_loss_is_found_by_the_report_after_it_and_kept_until_it_lapses(house: House) -> None:
     _, last = await heard(house, [(-HOUR, 1), (timedelta(0), 3)])
     lapses_at = NOW - HOUR + COUNTED
     assert await renewed(house, NOW) == {}
-    found = {ENDPOINT: Loss(1, lapses_at)}
+    found = {OURS: Loss(1, lapses_at)}
     assert await renewed(house, NOW, last) == found
     await house.owner.execute("DELETE FROM heartbeat")  # none of it is read again
     assert await renewed(house, lapses_at - MINUTE) == found
@@ -108,7 +108,7 @@ async def test_a_loss_is_found_by_the_report_after_it_and_kept_until_it_lapses(h
 async def test_a_day_is_not_read_for_a_report_that_follows_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever collector the one before it came through."""
 
-    async def never(*_: object) -> Mapping[UUID, Loss]:
+    async def never(*_: object) -> Mapping[EndpointKey, Loss]:
         raise AssertionError("a day was read")
 
     beats = await heard(house, minutely(1, 2, 3))
@@ -120,7 +120,7 @@ async def test_a_day_is_not_read_for_a_report_that_follows_on(house: House, monk
 
 async def test_a_batch_of_one_instant_has_its_order_by_seq(house: House) -> None:
     beats = await heard(house, [(timedelta(0), seq) for seq in (3, 1, 2, 6, 5)])
-    assert await renewed(house, NOW, *beats) == {ENDPOINT: Loss(1, NOW + COUNTED)}
+    assert await renewed(house, NOW, *beats) == {OURS: Loss(1, NOW + COUNTED)}
 
 
 async def test_of_an_endpoint_that_floods_the_latest_are_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from collector.model.heartbeat import (
     RunStatus,
 )
 from collector.model.snapshot import Snapshot
-from collector.store.snapshots import REBUILT_FOR, load_snapshot, take_checkpoints
+from collector.store.snapshots import REBUILT_FOR, load_snapshots, take_checkpoints
 from collector.store.timescale import drop_expired
 from tests.factories import DAY, ENDPOINT, HOUR, MINUTE, NOW, backup, endpoint, job_policy
 from tests.integration.house import House, count, enrol, judge, report, rows, schedule
@@ -80,7 +80,7 @@ async def test_the_live_snapshot_is_kept_without_what_only_the_series_know(eithe
     practice_id = await practice(either_house)
     seen = await reported_and_judged(either_house, practice_id, NOW, backups=(backup(),))
     async with either_house.worker.acquire() as conn:
-        stored = await load_snapshot(conn, practice_id)
+        stored = (await load_snapshots(conn, [practice_id]))[practice_id]
     assert stored == seen.observed({}, ())
     assert stored.fold_no == 1
 

@@ -18,8 +18,8 @@ async def settled(house: House, evaluate_at: datetime | None, name: str = "Cabin
     """An enrolled practice, judged once, and due again at an instant or never."""
     practice_id = (await enrol(house, name)).practice.practice_id
     async with house.worker.acquire() as conn, conn.transaction():
-        await take_wakes(conn, practice_id)
-        await settle(conn, practice_id, evaluate_at)
+        await take_wakes(conn, [practice_id])
+        await settle(conn, {practice_id: evaluate_at})
     return practice_id
 
 
@@ -52,9 +52,9 @@ async def test_a_wake_during_the_judging_is_claimed_after_it(either_house: House
     practice_id = await settled(either_house, NOW)
     assert await claimed(either_house, NOW) == [practice_id]
     async with either_house.worker.acquire() as conn, conn.transaction():
-        await take_wakes(conn, practice_id)
+        await take_wakes(conn, [practice_id])
         await store(either_house, arrival(practice_id))
-        await settle(conn, practice_id, None)
+        await settle(conn, {practice_id: None})
     assert await claimed(either_house, NOW) == [practice_id]
 
 
@@ -79,7 +79,7 @@ async def test_wakes_are_taken_in_the_order_of_arrival(either_house: House) -> N
     for n in (2, 0, 1):
         await store(either_house, arrival(practice_id, beats[n], NOW + MINUTE * n))
     async with either_house.worker.acquire() as conn:
-        taken = await take_wakes(conn, practice_id)
+        taken = (await take_wakes(conn, [practice_id]))[practice_id]
     assert [wake.heartbeat_id for wake in taken] == [beat.id for beat in beats]
 
 
@@ -89,6 +89,6 @@ async def test_wakes_of_a_judgement_that_failed_are_there_again(either_house: Ho
         await wake_practice(either_house.owner, practice_id, NOW)  # type: ignore[arg-type]
         transaction = conn.transaction()
         await transaction.start()
-        assert len(await take_wakes(conn, practice_id)) == 1
+        assert len((await take_wakes(conn, [practice_id]))[practice_id]) == 1
         await transaction.rollback()
     assert await count(either_house, "wake") == 1

@@ -42,12 +42,14 @@ CREATE TABLE vigie.incident (
     ticket_id       uuid,
     inhibited_by    text,
     signature       text,
+    campaign_id     uuid,  -- the incident of the provider that it belongs to, or did while that lasted
     PRIMARY KEY (practice_id, incident_id),
     FOREIGN KEY (practice_id, ticket_id) REFERENCES vigie.ticket
 );
 CREATE UNIQUE INDEX incident_lasting ON vigie.incident (practice_id, rule, subject) WHERE state <> 'resolved';
 CREATE INDEX incident_newest ON vigie.incident (opened_at DESC);
 CREATE INDEX incident_lasting_newest ON vigie.incident (opened_at DESC) WHERE state <> 'resolved';
+CREATE INDEX incident_signal ON vigie.incident (opened_at) WHERE signature IS NOT NULL;
 CREATE INDEX incident_of_ticket ON vigie.incident (practice_id, ticket_id);
 CALL vigie.guard('vigie.incident');
 GRANT SELECT, INSERT, UPDATE ON vigie.incident TO vigie_worker;

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.model.finding import Severity, State
 from collector.model.heartbeat import Role, RunStatus
 from collector.model.incident import IncidentState, TicketState
+from collector.model.standing import Digit
 from collector.model.value import Text
 from collector.problems import Problem
 from collector.store.incident_pages import IncidentRow, TicketRow
@@ -91,6 +92,11 @@ class JobAnswer(Answer):
     due_at: datetime | None = Field(description="when it is to run next; null if never scheduled")
     missed_at: datetime | None = Field(description="when it counts as missed unless it has run")
     rpo_s: int | None = Field(description="largest tolerated age of its last good backup, in seconds")
+    copies_score: str | None = Field(
+        description="its 3-2-1-1-0: copies with the original, kinds of media, off site, out of reach, errors "
+        "(`?` if none was read back lately); null if nothing is known of its copies"
+    )
+    copies_missing: list[Digit] = Field(description="the digits that are not met")
 
 
 class PracticeDetail(BaseModel):

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from collector.model.finding import State
-from collector.model.standing import EndpointStanding, JobStanding
+from collector.model.standing import Digit, EndpointStanding, JobStanding
 
 
 class Extent(StrEnum):
@@ -21,12 +21,16 @@ class Extent(StrEnum):
 
 @dataclass(frozen=True)
 class Loss:
-    """`never` names jobs without any good backup, `uncovered` machines that no job covers."""
+    """`never` names jobs without any good backup, `uncovered` machines that no job covers.
+
+    `reachable` names jobs of which no copy is known to be out of an attacker's reach.
+    """
 
     extent: Extent
     since: datetime | None
     never: tuple[str, ...]
     uncovered: tuple[str, ...]
+    reachable: tuple[str, ...]
 
 
 def loss(jobs: Sequence[JobStanding], endpoints: Iterable[EndpointStanding]) -> Loss:
@@ -38,7 +42,13 @@ def loss(jobs: Sequence[JobStanding], endpoints: Iterable[EndpointStanding]) -> 
     never = tuple(_label(job) for job in watched if job.last_good_at is None)
     good = [job.last_good_at for job in watched if job.last_good_at is not None]
     uncovered = tuple(_uncovered(watched, endpoints))
-    return Loss(_extent(never, good, uncovered), min(good, default=None), never, uncovered)
+    reachable = tuple(_label(job) for job in watched if _reachable(job))
+    return Loss(_extent(never, good, uncovered), min(good, default=None), never, uncovered, reachable)
+
+
+def _reachable(job: JobStanding) -> bool:
+    """A job of whose copies nothing is known is no better than one whose copies are all in reach."""
+    return job.last_good_at is not None and (job.copies_score is None or Digit.UNREACHABLE in job.copies_missing)
 
 
 def _uncovered(watched: Sequence[JobStanding], endpoints: Iterable[EndpointStanding]) -> Iterator[str]:

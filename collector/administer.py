@@ -10,12 +10,14 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
+from collector.configuration.compile import with_rules
+from collector.configuration.rules import Rulebook, RulesForm
 from collector.model.credential import Credential, Holder
 from collector.model.heartbeat import JobName
 from collector.model.mail import MailRules
 from collector.model.policy import JobPolicy, Policy
 from collector.model.subject import Subject, endpoint_subject, job_subject
-from collector.store.configuration import load_policy, put_policy
+from collector.store.configuration import load_policy, lock_configuration, put_policy, rules_in_force
 from collector.store.connect import Connection, lock_practice
 from collector.store.kept_logs import KeptLog, kept_logs, opt_in, opt_out
 from collector.store.mail import add_mail_key
@@ -70,17 +72,25 @@ class Deed:
 async def enrol_practice(conn: Connection, name: str, zone: str, deed: Deed) -> Enrolled:
     """A practice with its first key, status link and policy; it is watched from now on, and unknown."""
     _check_name(name)
-    key, link = Credential.mint(Holder.PRACTICE), _new_link()
+    key, link = Credential.mint(Holder.PRACTICE), new_link()
     try:
         async with conn.transaction():
             practice = await add_practice(conn, name, zone, link, at=deed.at, actor=deed.actor)
-            policy = Policy(practice_id=practice.practice_id, practice=name, zone=zone)
+            await lock_configuration(conn)
+            book = Rulebook(await the_rules(conn))
+            policy = with_rules(Policy(practice_id=practice.practice_id, practice=name, zone=zone), book)
             await add_practice_key(conn, practice.practice_id, key, at=deed.at, actor=deed.actor)
             await put_policy(conn, policy, at=deed.at, actor=deed.actor, summary="enrolled")
-            await begin_watch(conn, practice.practice_id, deed.at)
+            await begin_watch(conn, [practice.practice_id], deed.at)
     except asyncpg.UniqueViolationError:
         raise NotDoneError(f"a practice named {name!r} is watched already; choose another name") from None
     return Enrolled(practice, key, link)
+
+
+async def the_rules(conn: Connection, at: datetime | None = None) -> RulesForm:
+    """What was said of the rules, now or until an instant; written by an older version, it may hold what is gone."""
+    body = await rules_in_force(conn, at)
+    return RulesForm.model_validate_json(body, extra="ignore") if body else RulesForm()
 
 
 async def set_job(conn: Connection, practice: Practice, job: JobPolicy, deed: Deed) -> Policy:
@@ -239,7 +249,7 @@ async def renew_operator(conn: Connection, name: str, deed: Deed) -> Credential:
 
 async def renew_link(conn: Connection, practice: Practice, deed: Deed) -> str:
     """A new status link; those before it lead nowhere."""
-    link = _new_link()
+    link = new_link()
     async with conn.transaction():
         await replace_links(conn, practice, link, at=deed.at, actor=deed.actor)
     return link
@@ -290,13 +300,14 @@ async def _reconfigure(
 async def _locked(conn: Connection, practice_id: UUID) -> AsyncIterator[Policy]:
     async with conn.transaction():
         await lock_practice(conn, practice_id)
+        await lock_configuration(conn)
         policy = await load_policy(conn, practice_id)
         if policy is None:
             raise NotDoneError(f"practice {practice_id} has no policy; it was not enrolled by 'vigie practice add'")
         yield policy
 
 
-def _new_link() -> str:
+def new_link() -> str:
     return secrets.token_urlsafe(24)
 
 

@@ -7,10 +7,12 @@ from uuid import UUID
 from collector.escalation.tickets import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge, learn
 from collector.model.arrivals import Arrivals
+from collector.model.campaign import PROVIDER
 from collector.model.incident import Incident
+from collector.model.placing import placed
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Snapshot
-from collector.rules.liveness import missing_at
+from collector.rules.liveness import silent_at
 from collector.rules.shortfall import WIDEST, is_short, looks_short, window
 from collector.rules.standing import standing
 from collector.store.arrivals import (
@@ -21,6 +23,7 @@ from collector.store.arrivals import (
     owed_by_fleet,
     put_shortfall,
 )
+from collector.store.campaigns import lasting_campaigns
 from collector.store.configuration import load_policies
 from collector.store.connect import Connection, Pool, try_lock_practices
 from collector.store.incidents import (
@@ -38,7 +41,7 @@ from collector.store.outbox import TICKETS, post
 from collector.store.projections import Shown, project
 from collector.store.reports import last_sightings, load_reports
 from collector.store.snapshots import history_until, load_snapshots, save_snapshots
-from collector.store.wakes import Wake, settle, take_wakes
+from collector.store.wakes import Wake, settle, take_wakes, wake_practice
 
 ACTOR = "vigie"
 # No deadline that is still to fall began longer ago than a late report may be.
@@ -63,7 +66,7 @@ async def watch_arrivals(pool: Pool) -> None:
     By the clock of the collectors, which dates what arrives: ours may differ. While none of them listens, nothing
     can be told, and nothing changes. One that lasts is not ended by a flood of what a few held back.
     """
-    async with pool.acquire() as conn:
+    async with pool.acquire() as conn, conn.transaction():
         until = await last_listened(conn)
         if until is None:
             return
@@ -72,9 +75,11 @@ async def watch_arrivals(pool: Pool) -> None:
         if not lasting and not looks_short(arrivals):
             return
         if is_short(await heard_of_fleet(conn, arrivals, until - WIDEST)):
-            await put_shortfall(conn, arrivals)
+            changed = await put_shortfall(conn, arrivals)
         else:
-            await end_shortfall(conn, until)
+            changed = await end_shortfall(conn, until)
+        if changed:
+            await wake_practice(conn, PROVIDER, until)
 
 
 async def judge_practices(
@@ -98,7 +103,8 @@ async def judge_practices(
         losses = await renew_losses(conn, held, reports, now)
         endpoints = [(one.policy.practice_id, endpoint) for one in records for endpoint in one.snapshot.endpoints]
         sightings = await last_sightings(conn, endpoints, now, losses)
-        verdicts = [judge(one, sightings.get(one.policy.practice_id, {}), gaps, now) for one in records]
+        campaigns = await lasting_campaigns(conn)
+        verdicts = [judge(one, sightings.get(one.policy.practice_id, {}), gaps, now, campaigns) for one in records]
         await _keep(conn, records, reports, verdicts, now)
         return verdicts
 
@@ -152,6 +158,8 @@ async def _keep(
     await keep_spans(conn, [heard for verdict in verdicts for heard in _heard(verdict, now)])
     await project(conn, [_shown(record, verdict, now) for _, record, verdict in judged], now)
     await settle(conn, {practice_id: verdict.next_due for practice_id, _, verdict in judged})
+    if any(verdict.signals_changed for verdict in verdicts):
+        await wake_practice(conn, PROVIDER, now)
     await post(conn, TICKETS, [message for verdict in verdicts for message in verdict.messages], now)
 
 
@@ -161,7 +169,7 @@ def _changed(record: Record, verdict: Verdict) -> list[Incident]:
 
 
 def _shown(record: Record, verdict: Verdict, now: datetime) -> Shown:
-    stands = standing(verdict.seen, record.policy, verdict.evaluation.findings, now)
+    stands = standing(verdict.seen, placed(record.policy, verdict.seen), verdict.evaluation.findings, now)
     return Shown(record.policy.practice_id, stands, sum(one.lasts for one in verdict.incidents))
 
 
@@ -174,7 +182,7 @@ def _heard(verdict: Verdict, now: datetime) -> list[Heard]:
             endpoint_id=one.endpoint_id,
             at=one.sighting.received_at,
             interval_s=one.sighting.interval_s,
-            silent=missing_at(one, seen.gaps) <= now,
+            silent=silent_at(one, seen.gaps) <= now,
         )
         for one in seen.endpoints.values()
         if one.sighting

@@ -12,7 +12,9 @@ from collector.evaluate import judge_practices, our_gaps, watch_arrivals
 from collector.judge import Verdict
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
+from collector.model.campaign import PROVIDER
 from collector.model.snapshot import Gap
+from collector.oversee import oversee
 from collector.store.arrivals import drop_arrived
 from collector.store.connect import GONE, Pool
 from collector.store.listening import drop_listening
@@ -26,6 +28,8 @@ CLAIMED_AT_ONCE = 500
 CHUNK = 25
 # Seconds; with the window and a slot it leaves a minute's silence unjudged until a shortfall is seen.
 ARRIVALS_EVERY_S = 3.0
+# Reading a month of signals costs tens of milliseconds.
+OVERSEE_EVERY_S = 1.0
 
 _log = logger("worker")
 
@@ -39,6 +43,7 @@ class Engine:
         self.metrics = metrics
         self._delivering: set[str] = set()
         self._arrivals_seen: float | None = None
+        self._overseen: float | None = None
 
     async def claim(self) -> list[list[UUID]]:
         """Claim the practices that want judging, in chunks that can be spread over workers."""
@@ -64,13 +69,17 @@ class Engine:
         """Judge some practices; how many messages that put into the outbox."""
         gaps = await our_gaps(self.pool, datetime.now(UTC))
         with self.metrics.judge_seconds.time():
-            verdicts = await self._judged(practice_ids, gaps)
+            verdicts = await self._judged([one for one in practice_ids if one != PROVIDER], gaps)
+        if PROVIDER in practice_ids or (self._may_oversee and any(one.signals_changed for one in verdicts)):
+            verdicts += await self._oversee()
         for verdict in verdicts:
             self._count(verdict)
         return sum(len(verdict.messages) for verdict in verdicts)
 
     async def _judged(self, practice_ids: Sequence[UUID], gaps: tuple[Gap, ...]) -> list[Verdict]:
         """One practice's trouble is not the others': it is logged, counted, and tried again after its claim."""
+        if not practice_ids:
+            return []
         try:
             return await judge_practices(self.pool, practice_ids, gaps, datetime.now(UTC))
         except GONE:
@@ -81,6 +90,24 @@ class Engine:
             _log.exception("a practice could not be judged", practice=str(practice_ids[0]))
             self.metrics.failed.labels(step="judge").inc()
             return []
+
+    @property
+    def _may_oversee(self) -> bool:
+        """At once, but not after each chunk of thousands that fall silent at once: its wake waits for a tick."""
+        return self._overseen is None or time.monotonic() - self._overseen >= OVERSEE_EVERY_S
+
+    async def _oversee(self) -> list[Verdict]:
+        """Its trouble is not the practices': it is logged, counted, and tried again after its claim."""
+        self._overseen = time.monotonic()
+        try:
+            verdict = await oversee(self.pool, datetime.now(UTC))
+        except GONE:
+            raise
+        except Exception:  # noqa: BLE001 - the practices must be judged on
+            _log.exception("the provider could not be judged")
+            self.metrics.failed.labels(step="oversee").inc()
+            return []
+        return [verdict] if verdict else []
 
     def _count(self, verdict: Verdict) -> None:
         self.metrics.judged.inc()

@@ -22,7 +22,7 @@ SEVERITIES: dict[str, tuple[str, str]] = {"notice": ("Notice", YELLOW)}
 SKEW_REFUSED = timedelta(minutes=5)
 SKEW_NOTABLE = timedelta(minutes=1)  # beyond what NTP leaves on any network
 
-# A list of patches older than this says nothing about today. Source: collector/rules/standing.py, SCAN_STALE.
+# A list of patches older than this says nothing about today. Source: the setting `stale` of patches_overdue.
 SCAN_STALE = timedelta(days=7)
 
 

@@ -7,10 +7,10 @@ are cut with date_bin, since plain PostgreSQL has no time_bucket. A practice tha
 PRACTICES = """
     SELECT name AS __text, practice_id::text AS __value
     FROM vigie.practice
-    WHERE retired_at IS NULL
+    WHERE retired_at IS NULL AND kind = 'practice'
     ORDER BY name
 """
-# Put in for "All" as it stands: shorter than five thousand ids, and customers lost since are in it.
+# Put in for "All" as it stands: shorter than five thousand ids. Customers lost since are in it, and the provider.
 EVERY_PRACTICE = "SELECT practice_id FROM vigie.practice"
 
 PRACTICES_BY_STATE = """
@@ -21,7 +21,7 @@ PRACTICES_BY_STATE = """
         count(*) FILTER (WHERE n.state = 'ok') AS "OK"
     FROM vigie.practice AS p
     LEFT JOIN vigie.practice_now AS n USING (practice_id)
-    WHERE p.retired_at IS NULL AND p.practice_id IN ($practice)
+    WHERE p.retired_at IS NULL AND p.kind = 'practice' AND p.practice_id IN ($practice)
 """
 
 INCIDENTS_BY_RULE = """
@@ -47,7 +47,7 @@ PRACTICES_WORST_FIRST = """
         p.practice_id::text AS "practice_id"
     FROM vigie.practice AS p
     LEFT JOIN vigie.practice_now AS n USING (practice_id)
-    WHERE p.retired_at IS NULL AND p.practice_id IN ($practice)
+    WHERE p.retired_at IS NULL AND p.kind = 'practice' AND p.practice_id IN ($practice)
     ORDER BY array_position(ARRAY['critical', 'warning', 'unknown', 'ok'], coalesce(n.state, 'unknown')),
         coalesce(n.incidents, 0) DESC, n.oldest_good_at NULLS FIRST, p.name
     LIMIT 500
@@ -77,6 +77,7 @@ JOBS_WORST_FIRST = """
         extract(epoch FROM now() - j.last_good_at)::bigint AS "Would lose",
         j.rpo_s AS "RPO",
         (extract(epoch FROM now() - j.last_good_at) / nullif(j.rpo_s, 0))::float8 AS "Of the RPO",
+        j.copies_score AS "3-2-1-1-0",
         j.last_run_at AS "Last run",
         j.last_status AS "Last status"
     FROM vigie.job_now AS j

@@ -11,7 +11,7 @@ from collector.model.heartbeat import Backup, Endpoint, Heartbeat, Role, RunStat
 from collector.model.identity import uuid7
 from collector.model.policy import Every, JobPolicy, Policy, Schedule
 from collector.model.report import Report
-from collector.model.snapshot import EndpointState, JobState, Run, Sighting, Snapshot
+from collector.model.snapshot import EndpointState, JobState, PastRun, Run, Sighting, Snapshot
 from collector.model.subject import job_subject
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
@@ -75,7 +75,8 @@ def run(finished_at: datetime = NOW, status: RunStatus = RunStatus.SUCCESS) -> R
 def job_state(job: str = "daily", *, last_run: Run | None = None, **more: object) -> JobState:
     good = last_run if last_run and last_run.good else None
     fields = {"endpoint_id": ENDPOINT, "job": job, "tool": "restic", "as_of": NOW, "first_seen_at": NOW - DAY}
-    return JobState.model_validate({**fields, "last_run": last_run, "last_good": good, **more})
+    history = (PastRun(last_run.finished_at, last_run.status),) if last_run else ()
+    return JobState.model_validate({**fields, "last_run": last_run, "last_good": good, "history": history, **more})
 
 
 def endpoint_state(seen_at: datetime = NOW, *, interval_s: int = 60, **more: object) -> EndpointState:

@@ -14,12 +14,15 @@ import collector.intake.app
 import collector.worker
 from collector.administer import Deed
 from collector.agent import main as agent_main
+from collector.cli.configuration import apply
 from collector.cli.keys import key_app
 from collector.cli.mail import mail_app, open_mailbox
 from collector.cli.operators import operator_app
 from collector.cli.pings import ping_app
 from collector.cli.practices import endpoint_app, job_app, link_app, practice_app
 from collector.cli.processes import serve
+from collector.cli.rules import rules_app
+from collector.cli.trials import rules_backtest, rules_test
 from collector.cli.words import act, duration, out, settings
 from collector.model.heartbeat import Heartbeat
 from collector.store.connect import Connection
@@ -39,6 +42,10 @@ app.add_typer(ping_app, name="ping")
 app.add_typer(mail_app, name="mail")
 app.add_typer(link_app, name="link")
 app.add_typer(operator_app, name="operator")
+app.add_typer(rules_app, name="rules")
+rules_app.command("test")(rules_test)
+rules_app.command("backtest")(rules_backtest)
+app.command("apply")(apply)
 
 
 def main() -> None:

@@ -50,6 +50,15 @@ def reconcile(
     return tuple(incidents), tuple(changes)
 
 
+def shown(findings: Iterable[Finding], lasting: Iterable[Incident]) -> tuple[Finding, ...]:
+    """Findings as they are to be seen: only what is new is grey, and what was open stays as bad as it was."""
+    known = {(incident.rule, incident.subject) for incident in lasting}
+    return tuple(
+        one.model_copy(update={"grey": None}) if one.grey and (one.rule, one.subject) in known else one
+        for one in findings
+    )
+
+
 def _opened(finding: Finding, policy: Policy, now: datetime) -> Change:
     identity = f"{finding.rule}|{finding.subject}|{now.isoformat()}"
     incident = Incident(

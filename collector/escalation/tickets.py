@@ -18,7 +18,7 @@ from collector.model.incident import (
     TicketState,
 )
 from collector.model.policy import Policy
-from collector.model.subject import Subject, scopes
+from collector.model.subject import PRACTICE, Subject, scopes
 
 # A relapse within a week is the same trouble to the person who closed the ticket; later it is a new one.
 REOPEN_WINDOW = timedelta(days=7)
@@ -87,16 +87,23 @@ def _by_ticket(incidents: Iterable[Incident]) -> defaultdict[UUID | None, tuple[
 
 
 def _rerooted(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
-    """A job's incident hangs on its endpoint's from when that opens: a dead server is one problem, not ten."""
+    """An incident hangs on the silence that explains it from when that opens: a dead server is one problem, not ten.
+
+    What a silent endpoint has hangs where its silence does: on the endpoint, or on the practice once all are silent.
+    """
     every = tuple(incidents)
-    silent = {one.subject for one in every if one.lasts and one.rule == "heartbeat_missing"}
-    return tuple(_under(one, silent) for one in every)
+    practice = any(one.lasts and one.rule == "practice_silent" for one in every)
+    silent = [one for one in every if one.lasts and one.rule == "heartbeat_missing"]
+    roots = {one.subject: PRACTICE if practice else one.root for one in silent}
+    return tuple(_under(one, roots, practice) for one in every)
 
 
-def _under(incident: Incident, silent: set[Subject]) -> Incident:
+def _under(incident: Incident, roots: Mapping[Subject, Subject], practice: bool) -> Incident:
     endpoint = scopes(incident.subject)[-1]
-    hangs = incident.lasts and endpoint in silent and incident.root != endpoint
-    return incident.model_copy(update={"root": endpoint}) if hangs else incident
+    if not incident.lasts or (incident.subject == endpoint and incident.rule != "heartbeat_missing"):
+        return incident
+    gone = PRACTICE if practice and incident.root == endpoint else incident.root
+    return incident.model_copy(update={"root": roots.get(endpoint, gone)})
 
 
 def _latest_by_root(tickets: Iterable[Ticket], now: datetime) -> dict[Subject, Ticket]:

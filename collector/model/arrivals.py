@@ -5,6 +5,10 @@ from datetime import datetime, timedelta
 
 from collector.model.value import Value
 
+# For so long a shortfall excuses silence: long enough to mend a balancer, short enough for a night. Practices that
+# were struck at once look the same from here, and must alarm.
+SHORTFALL_COUNTS = timedelta(hours=1)
+
 
 class Share(Value):
     """The endpoints of one interval; each practice counts one in all, whatever number of endpoints it has."""

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -41,4 +41,12 @@ def _as_written(value: object) -> object:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_as_written)]
+# Ten years: more than anybody agrees on, and near enough that no deadline leaves the calendar.
+LONGEST = timedelta(days=3_660)
+
+Duration = Annotated[
+    timedelta,
+    Field(ge=timedelta(0), le=LONGEST),
+    BeforeValidator(_as_written),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?[smhdw])+$", "examples": ["30m", "26h", "14d", "1h30m"]}),
+]

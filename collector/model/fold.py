@@ -1,6 +1,5 @@
 """How a report changes what is known. Late and repeated reports enter and never turn the present back."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,25 +10,23 @@ from collector.model.heartbeat import (
     AlertStatus,
     Backup,
     Endpoint,
-    MissingPatch,
-    Patches,
-    PatchSeverity,
     RestoreTest,
     RunStatus,
 )
+from collector.model.media import copies_after
 from collector.model.report import Report, Source
 from collector.model.runs import in_order, with_end, with_start
+from collector.model.scans import patch_state, protection_state
 from collector.model.snapshot import (
     AlertState,
     EndpointState,
     JobState,
-    MissingPatches,
     PatchState,
     ProtectionState,
     Snapshot,
 )
 from collector.model.subject import Subject, job_subject
-from collector.model.value import EARLIEST, earliest
+from collector.model.value import EARLIEST
 
 # A closed alert is remembered for as long as a late report about it can still arrive.
 ALERT_MEMORY = timedelta(days=35)
@@ -94,26 +91,10 @@ def _scans(known: EndpointState, report: Report) -> dict[str, object]:
     update: dict[str, object] = {}
     patches, protection = report.sections.patches, report.sections.protection
     if patches is not None and _newer(known.patches, report.as_of):
-        update["patches"] = _patch_state(patches, report)
+        update["patches"] = patch_state(known.patches, patches, report)
     if protection is not None and _newer(known.protection, report.as_of):
-        update["protection"] = ProtectionState(as_of=report.as_of, products=protection)
+        update["protection"] = protection_state(known.protection, protection, report)
     return update
-
-
-def _patch_state(patches: Patches, report: Report) -> PatchState:
-    by_severity: defaultdict[PatchSeverity, list[MissingPatch]] = defaultdict(list)
-    for patch in patches.missing:
-        by_severity[patch.severity].append(patch)
-    return PatchState(
-        as_of=report.as_of,
-        scanned_at=report.ours(patches.scanned_at),
-        missing={
-            severity: MissingPatches(count=len(some), oldest_released_at=earliest(one.released_at for one in some))
-            for severity, some in by_severity.items()
-        },
-        last_installed_at=patches.last_installed_at,
-        reboot_required_since=patches.reboot_required_since,
-    )
 
 
 def _newer(known: PatchState | ProtectionState | AlertState | None, as_of: datetime) -> bool:
@@ -126,7 +107,8 @@ def _alerts(known: Mapping[str, AlertState], report: Report) -> Mapping[str, Ale
     alerts = dict(known)
     for alert in report.sections.alerts:
         if _newer(alerts.get(alert.id), report.as_of):
-            alerts[alert.id] = AlertState(as_of=report.as_of, alert=alert)
+            ours = alert.model_copy(update={"at": report.ours(alert.at)})
+            alerts[alert.id] = AlertState(as_of=report.as_of, alert=ours)
     kept = [one for one in alerts.items() if _remembered(one[1].alert, one[1].as_of, report.as_of)]
     newest = sorted(kept, key=lambda one: (one[1].as_of, one[0]))[-MOST_ALERTS:]
     return dict(newest)
@@ -158,6 +140,7 @@ def _with_run(job: JobState, report: Report, backup: Backup) -> JobState:
     if backup.status is RunStatus.RUNNING:
         return with_start(job, report, backup)
     if report.as_of >= job.as_of:
+        job = job.model_copy(update={"kept_copies": copies_after(job.kept_copies, report, backup)})
         job = job.with_backup(as_of=report.as_of, backup=backup, looked=report.source is Source.AGENT)
     return with_end(job, report, backup)
 

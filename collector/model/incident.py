@@ -42,7 +42,8 @@ class IncidentState(StrEnum):
 class Incident(Value):
     """`since` is when it fell due, `opened_at` when we found it so; the distance is our own delay.
 
-    While `inhibited_by` names a rule, another incident speaks for it.
+    While `inhibited_by` names a rule, another incident speaks for it. `campaign_id` is the campaign that it belongs to,
+    or did while that lasted.
     """
 
     incident_id: UUID
@@ -65,6 +66,7 @@ class Incident(Value):
     ticket_id: UUID | None = None
     inhibited_by: str | None = None
     signature: str | None = None
+    campaign_id: UUID | None = None
 
     @property
     def lasts(self) -> bool:
@@ -102,6 +104,7 @@ class IncidentChange(StrEnum):
     OPENED = "opened"
     SEVERITY = "severity"
     ACKNOWLEDGED = "acknowledged"
+    JOINED = "joined"
     RESOLVED = "resolved"
 
 

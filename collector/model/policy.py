@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Annotated, Literal, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -45,6 +45,17 @@ class Every(Value):
         return anchor + self.period
 
 
+def check_cron(expression: str) -> str:
+    """Raises ValueError, saying why, for what is no cron expression or never fires."""
+    try:
+        next(CronSim(expression, datetime(2026, 1, 1)))  # noqa: DTZ001 - only whether it ever fires
+    except CronSimError as error:
+        raise ValueError(f"cron expression {expression!r}: {error}") from error
+    except StopIteration:
+        raise ValueError(f"cron expression {expression!r} never fires") from None
+    return expression
+
+
 class Cron(Value):
     """Runs at the times of a cron expression, read in the job's own zone."""
 
@@ -54,12 +65,7 @@ class Cron(Value):
 
     @model_validator(mode="after")
     def _has_a_next_time(self) -> Self:
-        try:
-            next(CronSim(self.expression, datetime(2026, 1, 1)))  # noqa: DTZ001 - only whether it ever fires
-        except CronSimError as error:
-            raise ValueError(f"cron expression {self.expression!r}: {error}") from error
-        except StopIteration:
-            raise ValueError(f"cron expression {self.expression!r} never fires") from None
+        check_cron(self.expression)
         return self
 
     def due_after(self, anchor: datetime) -> datetime:
@@ -88,8 +94,26 @@ class JobPolicy(Value):
         return job_subject(self.endpoint_id, self.job)
 
 
+class Contact(Value):
+    """Somebody at the practice, or for it."""
+
+    name: Label
+    mail: str | None = None
+    phone: str | None = None
+    language: Literal["fr", "en"] = "fr"
+
+
+def awaited(practice_id: UUID, name: str) -> UUID:
+    """What stands for a machine that is known by its name alone (collector/model/placing.py)."""
+    return uuid5(practice_id, name)
+
+
 class Policy(Value):
-    """`rules` and `job_rules` are whole, with defaults and groups laid under them."""
+    """`rules` and `job_rules` are whole, with defaults and groups laid under them.
+
+    `machines` names those that the configuration knows by name alone, by what stands for each until one bears it.
+    `retired_by_file` are the retirements that a file made and may take back.
+    """
 
     practice_id: UUID
     version: int = 0
@@ -97,10 +121,13 @@ class Policy(Value):
     zone: Zone = "Europe/Paris"
     labels: Mapping[str, str] = {}
     calendar: Calendar = Calendar()
+    contacts: tuple[Contact, ...] = ()
+    machines: Mapping[UUID, str] = {}
     jobs: Mapping[Subject, JobPolicy] = {}
     rules: RuleSettings = RuleSettings()
     job_rules: Mapping[Subject, RuleSettings] = {}
     retired: Mapping[Subject, str] = {}
+    retired_by_file: tuple[Subject, ...] = ()
     retired_because: str | None = None
 
     def for_job(self, endpoint_id: UUID | None, job: str) -> JobPolicy | None:

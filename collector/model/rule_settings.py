@@ -33,25 +33,33 @@ class Setting(Value):
 
 
 class HeartbeatMissing(Setting):
+    """A machine is silent: a server soon, a workstation after its practice's open hours should have woken it."""
+
     workstation_open_time: Duration = timedelta(hours=16)
     """How long a workstation may be off in the practice's open hours: people take a day off."""
 
 
 class PracticeSilent(Setting):
+    """All machines of a practice are silent: one trouble, which speaks for theirs."""
+
     least_endpoints: Times = 2
     """Of fewer, the endpoint's own silence says it."""
 
 
 class BackupMissed(Setting):
-    pass
+    """No run of a scheduled job has ended by its time and grace."""
 
 
 class BackupLate(Setting):
+    """A scheduled run has not ended at its time, and may yet within its grace."""
+
     after: Duration = timedelta(minutes=15)
-    """How long after its time a run that has not ended is called late, within its grace."""
+    """How long after it would usually have ended a run is called late, within its grace."""
 
 
 class BackupOverrunning(Setting):
+    """A run takes much longer than its job usually does."""
+
     factor: Factor = 3
     """Times the job's usual duration."""
     at_least: Duration = timedelta(minutes=30)
@@ -67,6 +75,8 @@ class Retries(StrEnum):
 
 
 class BackupFailed(Setting):
+    """The result of a job is bad."""
+
     in_a_row: Times = 1
     """How many results in a row must be bad."""
     retries: Retries = Retries.LAST
@@ -74,11 +84,17 @@ class BackupFailed(Setting):
 
 
 class BackupWarning(Setting):
+    """A job ends with warnings again and again."""
+
     in_a_row: Times = 3
     """How many results in a row must carry warnings: a file that was open is no trouble, every night is."""
+    retries: Retries = Retries.LAST
+    """Which run of a window is its result."""
 
 
 class RpoBreached(Setting):
+    """The last good backup is older than agreed: tonight more would be lost than the practice can bear."""
+
     rpo: Duration | None = None
     """For jobs whose schedule names none of its own."""
     open_time: bool = False
@@ -86,12 +102,16 @@ class RpoBreached(Setting):
 
 
 class BackupLooksWrong(Setting):
+    """A run that ended well is unlike those before it: too small, too fast, too empty."""
+
     least_runs: Times = 5
     """How many good runs must be known before one is compared with them."""
     deviations: Factor = 6
     """Robust standard deviations (1.4826 times the median absolute deviation) from the median."""
     least_change: Share = 0.3
     """Relative to the median; less is never called wrong, however steady the job was."""
+    grown: Factor = 3
+    """Times the most that there ever was: an import of images is no fault."""
     too_fast: Share = 0.1
     """Of the usual duration: green in two seconds."""
     shrunk_points: Share = 0.5
@@ -99,12 +119,16 @@ class BackupLooksWrong(Setting):
 
 
 class RansomwareSignature(Setting):
-    rewritten: Share = 0.3
-    """Part of the data that one run stored anew without the data having grown by it."""
-    changed: Share = 0.3
-    """Part of the files that changed in one run."""
-    creeping: Share = 0.15
-    """The same, summed over three runs beyond what is usual."""
+    """A run looks as if the data had been encrypted before it."""
+
+    rewritten: Share = 0.2
+    """Part of both data and files that one run wrote anew, what was merely added apart: less takes several nights."""
+    alone: Share = 0.4
+    """The same where the tool tells only of data, or only of files: a database of this size is rewritten at times."""
+    creeping: Share = 0.08
+    """The part beyond the usual that three runs wrote anew together."""
+    nearby: Duration = timedelta(hours=48)
+    """How near in time other signs must be, which halve these parts: protection off, copies deleted, alerts."""
     least_runs: Times = 3
     """How many good runs must be known before."""
     kept: Duration = timedelta(days=14)
@@ -112,29 +136,39 @@ class RansomwareSignature(Setting):
 
 
 class RestoreTest(Setting):
+    """Nobody has shown for too long that a backup can be read back, or it could not be."""
+
     every: Mapping[RestoreLevel, Duration | None] = {
         RestoreLevel.FILE: timedelta(days=92),
         RestoreLevel.BOOT: None,
         RestoreLevel.DATABASE: None,
         RestoreLevel.IMAGING: None,
     }
-    """How often each level must be proven; none asks nothing of a level that was never tested."""
+    """How often each level must be proven, files once a quarter; none asks nothing of a level never tested."""
     again: Duration = timedelta(days=184)
     """For a level that was tested once and has no cadence of its own."""
+    unproven: Severity = Severity.NOTICE
+    """What a level is worth that is due and was never tested: most practices begin without any test."""
 
 
 class OfflineCopy(Setting):
+    """No recent copy is out of an attacker's reach."""
+
     rotation: Duration = timedelta(days=8)
     """How old the last offline copy of a job that has any may be: a week, and a day to carry it."""
     same_medium: Duration = timedelta(days=31)
     """How long one medium may come back alone: nobody changes it."""
-    immutable_for: Duration = timedelta(days=7)
-    """How far ahead the immutability of a job's copies must reach, where it has any."""
+    immutable_for: Duration = timedelta(days=3)
+    """How far ahead the immutability of a job's copies must reach, where it has any: over a weekend, to be noticed."""
     required: bool = False
     """Whether a job without any offline or immutable copy is wrong."""
+    kept: Duration = timedelta(days=14)
+    """How long a deletion or a shortened immutability stays found, unless it is put right."""
 
 
 class EndpointWithoutBackup(Setting):
+    """A machine is known and in no backup job, or is backed up and otherwise unknown."""
+
     roles: frozenset[Role] = frozenset({Role.SERVER, Role.IMAGING})
     """Of which machines a backup is expected."""
     after: Duration = timedelta(days=3)
@@ -142,6 +176,8 @@ class EndpointWithoutBackup(Setting):
 
 
 class PatchesOverdue(Setting):
+    """Updates are missing for longer than their severity allows, or wait for a restart."""
+
     deadline: Mapping[PatchSeverity, Duration | None] = {
         PatchSeverity.CRITICAL: timedelta(days=14),
         PatchSeverity.IMPORTANT: timedelta(days=30),
@@ -149,7 +185,8 @@ class PatchesOverdue(Setting):
         PatchSeverity.LOW: None,
         PatchSeverity.UNSPECIFIED: timedelta(days=90),
     }
-    """By severity, from the release of the oldest. Source of 14 days: UK Cyber Essentials, security updates."""
+    """By severity, from the release of the oldest. Sources: 14 days for what is critical, UK Cyber Essentials (security
+    update management); 30 for what is high and 90 for what is moderate, FedRAMP's vulnerability scanning."""
     reboot: Duration = timedelta(days=14)
     """How long a restart may be pending: until then what was installed protects nobody."""
     stale: Duration = timedelta(days=7)
@@ -157,31 +194,47 @@ class PatchesOverdue(Setting):
 
 
 class ProtectionWeak(Setting):
+    """Protection against malware is off, beside nothing active, or old."""
+
     signatures: Duration = timedelta(days=7)
-    """How old signatures may be."""
+    """How old signatures may be. Source: Microsoft Defender calls them out of date after 7 days."""
+    disarmed: Duration = timedelta(days=7)
+    """How long it stays found that protection against tampering was switched off."""
+    stale: Duration = timedelta(days=7)
+    """After this what was said of protection says nothing about today."""
 
 
 class EndpointAlert(Setting):
+    """Protection has raised an alert that is not remediated."""
+
     least: AlertSeverity = AlertSeverity.MEDIUM
     """Alerts below are shown and raise nothing."""
 
 
 class ClockSkew(Setting):
+    """A machine's clock is wrong."""
+
     over: Duration = timedelta(minutes=15)
     """How far a machine's clock may be off."""
 
 
 class HeartbeatsLost(Setting):
+    """Heartbeats are lost on their way."""
+
     share: Share = 0.1
     """Of a day's heartbeats that may be lost."""
 
 
 class AgentOutdated(Setting):
-    oldest: str | None = None
+    """A machine runs an agent that is older than wanted."""
+
+    oldest: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,9}){0,5}$")] | None = None
     """The oldest version of our agent that is still good, as in 1.4; none asks nothing."""
 
 
 class Campaign(Setting):
+    """The same trouble comes to several practices at once; of the provider, so set in the defaults alone."""
+
     practices: Times = 3
     """How many practices make a campaign."""
     window: Duration = timedelta(hours=12)
@@ -191,6 +244,8 @@ class Campaign(Setting):
 
 
 class OwnOutage(Setting):
+    """After an outage of ours, what it may have made is grey until it has had time to clear."""
+
     catching_up: Duration = timedelta(minutes=15)
     """How long after an outage of ours new findings wait for what was not yet sent."""
 

@@ -11,7 +11,9 @@ What was told is kept rather than what follows from it, so that it does not matt
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from collector.model.figures import figures_after
 from collector.model.heartbeat import Backup
+from collector.model.history import told_of, with_past_run
 from collector.model.report import Report
 from collector.model.snapshot import JobState, Run, RunSpan, Start
 from collector.model.value import latest
@@ -48,6 +50,7 @@ def with_end(job: JobState, report: Report, backup: Backup) -> JobState:
         update["last_run"] = run
     if run.good and (job.last_good is None or _order(run) >= _order(job.last_good)):
         update["last_good"] = run
+    update |= figures_after(job, with_past_run(job.history, told, backup))
     if backup.started_at is None:  # else it tells both its ends, and over_until says which starts are over
         update["spans"] = _spans(job, told.run_id, RunSpan(finished_at=told.finished_at))
     return _settled(job, update)
@@ -119,11 +122,13 @@ def _began(job: JobState, run_id: str | None, finished_at: datetime) -> datetime
 
 def _told_before(run: Run, job: JobState) -> Run:
     """A run told of again ended when it was first told to, or before, and began when it did."""
+    past = told_of(job.history, run.reported_end)
+    started_at = run.started_at
     for known in (job.last_run, job.last_good):
         if known and (known.reported_end, known.run_id) == (run.reported_end, run.run_id):
-            finished_at, started_at = min(run.finished_at, known.finished_at), run.started_at or known.started_at
-            return run.model_copy(update={"finished_at": finished_at, "started_at": started_at})
-    return run
+            started_at = started_at or known.started_at
+    finished_at = min(run.finished_at, past.finished_at) if past else run.finished_at
+    return run.model_copy(update={"finished_at": finished_at, "started_at": started_at})
 
 
 def _spans(job: JobState, run_id: str | None, told: RunSpan) -> Mapping[str, RunSpan]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from collector.model.heartbeat import (
@@ -11,15 +11,20 @@ from collector.model.heartbeat import (
     Copy,
     PatchSeverity,
     Protection,
+    ProtectionMode,
     RestoreLevel,
     RestorePoints,
     RestoreTest,
     Role,
     RunStatus,
 )
+from collector.model.media import KeptCopy
+from collector.model.reading import Levels, Reading
 from collector.model.report import Source
 from collector.model.subject import Subject, job_subject
-from collector.model.value import Value
+from collector.model.value import Value, earliest
+
+GOOD = (RunStatus.SUCCESS, RunStatus.WARNING)
 
 
 class Sighting(Value):
@@ -45,10 +50,22 @@ class Gap(Value):
 
 
 class MissingPatches(Value):
-    """How many of one severity, and since when the oldest of them could have been installed."""
+    """How many of one severity, when the oldest was released, and when the oldest without a date was first seen."""
 
     count: int
     oldest_released_at: datetime | None = None
+    oldest_seen_at: datetime | None = None
+
+    @property
+    def oldest_at(self) -> datetime | None:
+        return earliest((self.oldest_released_at, self.oldest_seen_at))
+
+
+class UndatedPatches(Value):
+    """Missing patches whose release nobody knows, and when they were first seen missing together."""
+
+    since: datetime
+    ids: tuple[str, ...]
 
 
 class PatchState(Value):
@@ -57,6 +74,7 @@ class PatchState(Value):
     as_of: datetime
     scanned_at: datetime
     missing: Mapping[PatchSeverity, MissingPatches] = {}
+    undated: tuple[UndatedPatches, ...] = ()
     last_installed_at: datetime | None = None
     reboot_required_since: datetime | None = None
 
@@ -64,10 +82,32 @@ class PatchState(Value):
     def count(self) -> int:
         return sum(one.count for one in self.missing.values())
 
+    @property
+    def looked_at(self) -> datetime:
+        """A scan is as old as itself, or as the last report that repeated it."""
+        return min(self.scanned_at, self.as_of)
+
 
 class ProtectionState(Value):
+    """`since` is when it came into its mode, `disarmed_at` when what was active was switched off or laid open."""
+
     as_of: datetime
     products: tuple[Protection, ...]
+    since: datetime | None = None
+    disarmed_at: datetime | None = None
+
+    @property
+    def active(self) -> tuple[Protection, ...]:
+        """A product that is active and does not look in real time protects nothing."""
+        return tuple(one for one in self.products if one.mode is ProtectionMode.ACTIVE and one.real_time)
+
+    @property
+    def mode(self) -> ProtectionMode:
+        """The best among the products: passive beside an active one is no lack."""
+        if self.active:
+            return ProtectionMode.ACTIVE
+        passive = any(one.mode is ProtectionMode.PASSIVE for one in self.products)
+        return ProtectionMode.PASSIVE if passive else ProtectionMode.OFF
 
 
 class AlertState(Value):
@@ -90,6 +130,12 @@ class EndpointState(Value):
     alerts: Mapping[str, AlertState] = {}
     sighting: Sighting | None = None
 
+    @property
+    def lag(self) -> timedelta:
+        """How far its clock lags ours, by the last heartbeat where it still stands: one is set right between reports."""
+        told = self.sighting.skew_s if self.sighting else None
+        return timedelta(seconds=self.skew_s if told is None else told)
+
 
 class Run(Value):
     """One execution of a job, its times by our clock; `source` is who told."""
@@ -109,11 +155,16 @@ class Run(Value):
     @property
     def good(self) -> bool:
         """Whether there is something to restore; a run with warnings has written its copy."""
-        return self.status in (RunStatus.SUCCESS, RunStatus.WARNING)
+        return self.status in GOOD
 
 
-class PastRun(Value):
-    """What is remembered of a run that ended, to compare the next one with; sizes in bytes, times by our clock."""
+class PastRun(NamedTuple):
+    """What is remembered of a run that ended, to compare the next one with; sizes in bytes, times by our clock.
+
+    A row, and not an object: a practice has 800 of them, and all are read whenever it is judged. New fields go last.
+    `reported_end` is the end by the machine's own clock, where that says otherwise.
+    `repository` is a mark of the place that the run wrote to first.
+    """
 
     finished_at: datetime
     status: RunStatus
@@ -124,6 +175,13 @@ class PastRun(Value):
     files_changed: int | None = None
     restore_points: int | None = None
     tool: str | None = None
+    reported_end: datetime | None = None
+    repository: int | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether there is something to restore; a run with warnings has written its copy."""
+        return self.status in GOOD
 
 
 class Start(Value):
@@ -143,7 +201,8 @@ class RunSpan(Value):
 class JobState(Value):
     """Starts up to `over_until` are over, whatever their ids; `running_since` follows from what was told.
 
-    `history` holds the last runs that ended, each once, oldest first.
+    `history` holds the last runs that ended, each once, oldest first. `readings` are those of them, and of some weeks
+    before, that wrote out of the ordinary, `levels` the figures of the last good one.
     """
 
     endpoint_id: UUID | None
@@ -158,7 +217,10 @@ class JobState(Value):
     over_until: datetime | None = None
     spans: Mapping[str, RunSpan] = {}
     history: tuple[PastRun, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    levels: Levels | None = None
     copies: tuple[Copy, ...] = ()
+    kept_copies: Mapping[str, KeptCopy] = {}
     restore_points: RestorePoints | None = None
     restore_tests: Mapping[RestoreLevel, RestoreTest] = {}
 

@@ -1,6 +1,7 @@
 """How a practice, its endpoints and its jobs stand right now: what pages and dashboards show."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from collector.model.finding import State
@@ -28,8 +29,22 @@ class EndpointStanding(Value):
     lost_heartbeats: int = 0
 
 
+class Digit(StrEnum):
+    """What 3-2-1-1-0 asks of a job's copies, in its order: one for each digit (collector/rules/copies.py)."""
+
+    COPIES = "copies"
+    MEDIA = "media"
+    OFFSITE = "offsite"
+    UNREACHABLE = "unreachable"
+    PROOF = "proof"
+
+
 class JobStanding(Value):
-    """`rpo_s` in seconds; `bytes_total` of the last good run."""
+    """`rpo_s` in seconds; `bytes_total` of the last good run.
+
+    `copies_score` is its 3-2-1-1-0 as text, none where nothing is known of its copies; `copies_missing` names the
+    digits that are not met.
+    """
 
     subject: Subject
     endpoint_id: UUID | None
@@ -45,6 +60,8 @@ class JobStanding(Value):
     due_at: datetime | None
     missed_at: datetime | None
     rpo_s: int | None
+    copies_score: str | None = None
+    copies_missing: tuple[Digit, ...] = ()
 
 
 class Standing(Value):

@@ -1,23 +1,29 @@
-"""The last run of a backup ended badly; only a later good run heals that."""
+"""The last results of a backup were bad; only a later good one heals that."""
 
+import re
 from datetime import datetime
 
 from collector.model.finding import Evaluation, Finding, Severity
 from collector.model.policy import Policy
-from collector.model.snapshot import Run, Snapshot
+from collector.model.report import Source
+from collector.model.snapshot import PastRun, Snapshot
 from collector.model.value import earliest
 from collector.rules.jobs import WatchedJob, endpoint_name, root_of, watched_jobs
+from collector.rules.results import failures
 from collector.rules.rule import Rule
 
 NAME = "backup_failed"
+
+_VERSION = re.compile(r"[ /]v?\d.*")
 
 
 def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     findings: list[Finding] = []
     dues: list[datetime | None] = []
     for job in watched_jobs(snapshot, policy):
-        run = job.state.last_run if job.state else None
-        if run is None or run.good:
+        streak = failures(job, policy.rules_of(job.subject).backup_failed, snapshot.gaps, now)
+        dues.append(streak.next_due)
+        if streak.latest is None or streak.since is None:
             continue
         root = root_of(job, snapshot, now)
         dues.append(root.next_due)
@@ -28,20 +34,29 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
                 root=root.subject,
                 severity=Severity.CRITICAL,
                 reason="failed",
-                since=run.finished_at,
-                facts=_facts(job, snapshot, run),
+                since=streak.since,
+                facts=_facts(job, snapshot, streak.latest),
+                signature=_signature(streak.latest.tool),
             )
         )
     return Evaluation(findings=tuple(findings), next_due=earliest(dues))
 
 
-def _facts(job: WatchedJob, snapshot: Snapshot, run: Run) -> dict[str, str]:
-    facts = endpoint_name(job, snapshot) | {"job": job.job, "failed_at": run.finished_at.isoformat()}
-    if run.message:
-        facts["message"] = run.message
-    if job.state is not None and job.state.last_good is not None:
-        facts["last_good_at"] = job.state.last_good.finished_at.isoformat()
+def _facts(job: WatchedJob, snapshot: Snapshot, failed: PastRun) -> dict[str, str]:
+    facts = endpoint_name(job, snapshot) | {"job": job.job, "failed_at": failed.finished_at.isoformat()}
+    last_run, last_good = (job.state.last_run, job.state.last_good) if job.state else (None, None)
+    if last_run and last_run.message and not last_run.good:
+        facts["message"] = last_run.message
+    if last_good:
+        facts["last_good_at"] = last_good.finished_at.isoformat()
     return facts
+
+
+def _signature(tool: str | None) -> str | None:
+    """One tool that fails at many practices has one cause; of a bare ping or mail the tool is not known."""
+    if tool is None or tool in list(Source):
+        return None
+    return f"{NAME}:{_VERSION.sub('', tool).strip().lower()}"
 
 
 BACKUP_FAILED = Rule(NAME, check)

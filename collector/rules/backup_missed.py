@@ -49,6 +49,8 @@ def _reason(state: JobState | None) -> str:
 
 def _facts(job: WatchedJob, snapshot: Snapshot, due: Deadline) -> dict[str, str]:
     facts = endpoint_name(job, snapshot) | {"job": job.job, "due_at": due.due_at.isoformat()}
+    if job.policy is not None and _reason(job.state) == "never_reported":
+        facts["scheduled_since"] = job.policy.since.isoformat()
     if job.state is not None and job.state.last_good is not None:
         facts["last_good_at"] = job.state.last_good.finished_at.isoformat()
     return facts

@@ -1,5 +1,10 @@
-"""An endpoint that reported has fallen silent: nothing about it is known any more."""
+"""An endpoint that reported has fallen silent for longer than it may: nothing about it is known any more.
 
+Silent it is by its signs of life (collector/rules/liveness.py), missing by this rule: a workstation may be switched
+off at night, at weekends, over holidays and closures, and is missing only after some open time without a heartbeat.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
 
 from collector.model.finding import Evaluation, Finding, Severity
@@ -8,21 +13,41 @@ from collector.model.policy import Policy
 from collector.model.snapshot import EndpointState, Snapshot
 from collector.model.subject import endpoint_subject
 from collector.model.value import earliest
-from collector.rules.liveness import interval, last_seen, missing_at
+from collector.rules.calendar import open_time
+from collector.rules.liveness import interval, last_seen, silent_at
 from collector.rules.rule import Rule
 
 NAME = "heartbeat_missing"
 
 
 def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
-    watched = [
-        (endpoint, missing_at(endpoint, snapshot.gaps))
+    findings: list[Finding] = []
+    dues: list[datetime | None] = []
+    for endpoint in _watched(snapshot, policy):
+        silent = silent_at(endpoint, snapshot.gaps)
+        missing = silent if silent > now else missing_at(endpoint, snapshot, policy)
+        if missing is None or missing > now:
+            dues.append(missing)
+        else:
+            findings.append(_finding(endpoint, missing))
+    return Evaluation(findings=tuple(findings), next_due=earliest(dues))
+
+
+def missing_at(endpoint: EndpointState, snapshot: Snapshot, policy: Policy) -> datetime | None:
+    """When its silence is wrong unless a heartbeat comes; none for a workstation of a practice that never opens."""
+    silent = silent_at(endpoint, snapshot.gaps)
+    if endpoint.role is not Role.WORKSTATION:
+        return silent
+    allowed = policy.rules_of(endpoint_subject(endpoint.endpoint_id)).heartbeat_missing.workstation_open_time
+    at = open_time(policy).reached(last_seen(endpoint), allowed, snapshot.gaps)
+    return max(silent, at) if at else None
+
+
+def _watched(snapshot: Snapshot, policy: Policy) -> Iterator[EndpointState]:
+    return (
+        endpoint
         for endpoint in snapshot.endpoints.values()
         if policy.retirement(endpoint_subject(endpoint.endpoint_id)) is None
-    ]
-    return Evaluation(
-        findings=tuple(_finding(endpoint, since) for endpoint, since in watched if since <= now),
-        next_due=earliest(since for _, since in watched if since > now),
     )
 
 

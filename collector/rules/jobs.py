@@ -13,12 +13,13 @@ from collector.rules.liveness import overdue_at
 
 @dataclass(frozen=True)
 class WatchedJob:
-    """A job as it should run and as it is known; either may be missing."""
+    """A job as it should run and as it is known; either may be missing. `machine` is one known by name alone."""
 
     endpoint_id: UUID | None
     job: str
     policy: JobPolicy | None
     state: JobState | None
+    machine: str | None = None
 
     @property
     def subject(self) -> Subject:
@@ -32,12 +33,14 @@ def watched_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
 
 def _all_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
     for state in snapshot.jobs.values():
-        yield WatchedJob(state.endpoint_id, state.job, policy.for_job(state.endpoint_id, state.job), state)
+        machine = policy.machines.get(state.endpoint_id) if state.endpoint_id else None
+        yield WatchedJob(state.endpoint_id, state.job, policy.for_job(state.endpoint_id, state.job), state, machine)
     reported_names = {state.job for state in snapshot.jobs.values() if policy.retirement(state.subject) is None}
     for scheduled in policy.jobs.values():
         known = scheduled.job in reported_names if scheduled.endpoint_id is None else scheduled.subject in snapshot.jobs
         if not known:
-            yield WatchedJob(scheduled.endpoint_id, scheduled.job, scheduled, None)
+            machine = policy.machines.get(scheduled.endpoint_id) if scheduled.endpoint_id else None
+            yield WatchedJob(scheduled.endpoint_id, scheduled.job, scheduled, None, machine)
 
 
 @dataclass(frozen=True)
@@ -61,4 +64,5 @@ def root_of(job: WatchedJob, snapshot: Snapshot, now: datetime) -> Root:
 
 def endpoint_name(job: WatchedJob, snapshot: Snapshot) -> dict[str, str]:
     endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
-    return {"endpoint": endpoint.name} if endpoint else {}
+    name = endpoint.name if endpoint else job.machine
+    return {"endpoint": name} if name else {}

@@ -10,11 +10,17 @@ Machines that are switched off at night do not look like it: a quarter must be l
 of the fleet. Practices close one after another, those found silent owe nothing any more (their spans of liveness
 end), and servers, network storage and imaging stations stay on. Only if more than three quarters of a fleet
 went within one minute would it be taken for our own outage, for an hour at most (collector/store/listening.py).
+
+While it lasts it is an incident of the provider: nobody else would be paged, and it may be the practices after all.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from collector.model.arrivals import Arrivals, Heard, Owed
+from collector.model.arrivals import SHORTFALL_COUNTS, Arrivals, Heard, Owed
+from collector.model.campaign import OWN_OUTAGE
+from collector.model.finding import Evaluation, Finding, Severity
+from collector.model.rule_settings import OwnOutage
+from collector.model.subject import Subject
 
 LEAST_PART = 0.25
 # Of a smaller fleet three neighbours without power would look like our own outage; four tickets are no storm.
@@ -22,6 +28,8 @@ LEAST_PRACTICES = 4
 
 NARROWEST = timedelta(seconds=15)
 WIDEST = timedelta(seconds=300)
+
+ARRIVALS = Subject("arrivals")
 
 
 def window(owed: Owed) -> timedelta:
@@ -40,6 +48,24 @@ def looks_short(arrivals: Arrivals) -> bool:
 def is_short(heard: Heard) -> bool:
     """Whether the way to us is broken."""
     return heard.practices >= LEAST_PRACTICES and heard.part < LEAST_PART
+
+
+def check(began_at: datetime | None, setting: OwnOutage, now: datetime) -> Evaluation:
+    """A shortfall that lasts; once it excuses nobody's silence any more, practices that need us are hidden in it."""
+    if began_at is None or not setting.enabled:
+        return Evaluation()
+    excused_until = began_at + SHORTFALL_COUNTS
+    excused = now < excused_until
+    found = Finding(
+        rule=OWN_OUTAGE,
+        subject=ARRIVALS,
+        root=ARRIVALS,
+        severity=setting.severity or (Severity.WARNING if excused else Severity.CRITICAL),
+        reason="arrivals_short",
+        since=began_at,
+        facts={"began_at": began_at.isoformat(), "excused_until": excused_until.isoformat()},
+    )
+    return Evaluation(findings=(found,), next_due=excused_until if excused else None)
 
 
 def _typical_interval_s(owed: Owed) -> int:

@@ -48,9 +48,9 @@ _OPEN = """
         UPDATE shortfall SET owed = $2, arrived = $3 WHERE ended_at IS NULL RETURNING began_at
     )
     INSERT INTO shortfall (began_at, owed, arrived) SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM lasting)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING began_at
 """
-_CLOSE = "UPDATE shortfall SET ended_at = greatest(began_at, $1) WHERE ended_at IS NULL"
+_CLOSE = "UPDATE shortfall SET ended_at = greatest(began_at, $1) WHERE ended_at IS NULL RETURNING ended_at"
 _LASTING = "SELECT began_at, owed, arrived FROM shortfall WHERE ended_at IS NULL"
 _DROP_ARRIVED = "DELETE FROM arrived WHERE slot < $1"
 
@@ -75,14 +75,18 @@ async def arrived_since(conn: Connection, since: datetime) -> int:
     return arrived
 
 
-async def put_shortfall(conn: Connection, arrivals: Arrivals) -> None:
-    """A shortfall began where arrivals were last normal; of one that lasts, the figures change alone."""
-    await conn.execute(_OPEN, arrivals.until - arrivals.window, arrivals.owed.per_second, arrivals.per_second)
+async def put_shortfall(conn: Connection, arrivals: Arrivals) -> bool:
+    """A shortfall began where arrivals were last normal; of one that lasts, the figures change alone.
+
+    Whether it began now.
+    """
+    began_at = arrivals.until - arrivals.window
+    return bool(await conn.fetchval(_OPEN, began_at, arrivals.owed.per_second, arrivals.per_second))
 
 
-async def end_shortfall(conn: Connection, now: datetime) -> None:
-    """The one that lasts, if any."""
-    await conn.execute(_CLOSE, now)
+async def end_shortfall(conn: Connection, now: datetime) -> bool:
+    """The one that lasts; whether there was any."""
+    return bool(await conn.fetchval(_CLOSE, now))
 
 
 async def lasting_shortfall(conn: Connection) -> Shortfall | None:

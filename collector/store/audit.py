@@ -1,7 +1,7 @@
 """Who did what, written in the transaction of the deed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +10,11 @@ from collector.store.connect import Connection
 _RECORD = """
     INSERT INTO audit (at, actor, action, practice_id, subject, detail)
     VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+"""
+_RECORD_MANY = """
+    INSERT INTO audit (at, actor, action, practice_id, subject, detail)
+    SELECT $1, $2, $3, practice_id, subject, $6::jsonb
+    FROM unnest($4::uuid[], $5::text[]) AS about (practice_id, subject)
 """
 
 
@@ -24,3 +29,17 @@ async def record_deed(
     detail: Mapping[str, str] | None = None,
 ) -> None:
     await conn.execute(_RECORD, at, actor, action, practice_id, subject, json.dumps(dict(detail or {})))
+
+
+async def record_deeds(
+    conn: Connection,
+    about: Sequence[tuple[UUID, str]],
+    *,
+    at: datetime,
+    actor: str,
+    action: str,
+    detail: Mapping[str, str] | None = None,
+) -> None:
+    """The same deed about many: practices, and what of each."""
+    practice_ids, subjects = [one for one, _ in about], [subject for _, subject in about]
+    await conn.execute(_RECORD_MANY, at, actor, action, practice_ids, subjects, json.dumps(dict(detail or {})))

@@ -1,7 +1,7 @@
 """Incidents and tickets: what lasts, what changed, and the history of both."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -98,5 +98,6 @@ async def put_incidents(conn: Connection, incidents: Sequence[tuple[UUID, Incide
 
 async def add_events(conn: Connection, events: Sequence[Event], *, at: datetime, actor: str) -> None:
     if events:
-        practices, incidents, what, said = zip(*(astuple(event) for event in events), strict=True)
+        rows = ((one.practice_id, one.incident_id, one.what.value, one.said) for one in events)
+        practices, incidents, what, said = zip(*rows, strict=True)
         await conn.execute(_ADD_EVENTS, at, actor, practices, incidents, what, said)

@@ -1,9 +1,10 @@
 """The names in pings' URLs and the jobs that they mean: kept with the policy, or made by a ping with `create=1`."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from collector.model.policy import Policy
+from collector.model.policy import JobPolicy, Policy
 from collector.model.slug import slug_of
 from collector.model.subject import job_subject
 from collector.store.connect import Connection
@@ -28,8 +29,7 @@ _OF_SLUG = "SELECT endpoint_id, job FROM job_slug WHERE practice_id = $1 AND slu
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('vigie:slugs:' || $1, 0))"
 _COUNT = "SELECT count(*), count(*) FILTER (WHERE slug = $2) FROM job_slug WHERE practice_id = $1"
 _ADD = """
-    INSERT INTO job_slug (practice_id, slug, subject, endpoint_id, job)
-    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::text[])
+    INSERT INTO job_slug (practice_id, slug, subject, endpoint_id, job) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT DO NOTHING
 """
 # One that a ping made is the practice's and named as its slug: it stays until it is retired.
@@ -58,15 +58,26 @@ async def create_job_slug(conn: Connection, practice_id: UUID, slug: str) -> boo
             return False
         if every >= MOST_SLUGS:
             raise TooManySlugsError
-        await conn.execute(_ADD, practice_id, [slug], [job_subject(None, slug)], [None], [slug])
+        await conn.execute(_ADD, practice_id, slug, job_subject(None, slug), None, slug)
         return True
 
 
-async def put_slugs(conn: Connection, policy: Policy) -> None:
+async def put_slugs(conn: Connection, policies: Sequence[Policy]) -> None:
     """Let each scheduled job have the slug of its name, and no retired one; the caller holds the transaction."""
-    watched = [job for job in policy.jobs.values() if policy.retirement(job.subject) is None]
-    named = [(slug, job) for job in watched if (slug := slug_of(job.job))]
-    slugs, subjects = [slug for slug, _ in named], [job.subject for _, job in named]
-    await conn.execute(_DROP, policy.practice_id, slugs, subjects, list(policy.retired))
-    endpoints, jobs = [job.endpoint_id for _, job in named], [job.job for _, job in named]
-    await conn.execute(_ADD, policy.practice_id, slugs, subjects, endpoints, jobs)
+    named = [(policy, list(_named(policy))) for policy in policies]
+    await conn.executemany(
+        _DROP,
+        [
+            (policy.practice_id, [slug for slug, _ in jobs], [job.subject for _, job in jobs], list(policy.retired))
+            for policy, jobs in named
+        ],
+    )
+    new = [(policy.practice_id, slug, job.subject, job.endpoint_id, job.job) for policy, jobs in named for slug, job in jobs]
+    await conn.executemany(_ADD, new)
+
+
+def _named(policy: Policy) -> Iterator[tuple[str, JobPolicy]]:
+    for job in policy.jobs.values():
+        slug = slug_of(job.job)
+        if slug and policy.retirement(job.subject) is None:
+            yield slug, job

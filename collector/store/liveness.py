@@ -1,7 +1,7 @@
 """When each endpoint was heard, as spans that outlive the raw heartbeats."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -47,7 +47,8 @@ class Heard:
 async def keep_spans(conn: Connection, heard: Sequence[Heard]) -> None:
     """Open a span for each endpoint that was heard, and end those of the silent at their last heartbeat."""
     if heard:
-        practices, endpoints, at, interval_s, silent = zip(*(astuple(one) for one in heard), strict=True)
+        rows = ((one.practice_id, one.endpoint_id, one.at, one.interval_s, one.silent) for one in heard)
+        practices, endpoints, at, interval_s, silent = zip(*rows, strict=True)
         await conn.execute(_OPEN, practices, endpoints, at, interval_s)
         await conn.execute(_GO_ON, practices, endpoints, at, interval_s, silent)
 

@@ -55,7 +55,7 @@ class Pulse:
 _COUNTS = """
     SELECT coalesce(n.state, 'unknown') AS state, count(*) AS practices
     FROM practice AS p LEFT JOIN practice_now AS n USING (practice_id)
-    WHERE p.retired_at IS NULL GROUP BY 1
+    WHERE p.retired_at IS NULL AND p.kind = 'practice' GROUP BY 1
 """
 # Bounded for each practice: a dead server's thirty late jobs must not bury its neighbours.
 _LASTING = """

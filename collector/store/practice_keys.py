@@ -1,12 +1,12 @@
 """Keys of practices, their scripts and their jobs: looked up by their id in clear, compared by hash by the caller."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from collector.model.credential import Credential, Holder
-from collector.store.audit import record_deed
+from collector.store.audit import record_deed, record_deeds
 from collector.store.connect import Connection
 
 
@@ -46,6 +46,11 @@ class KeyListing:
 _ADD = """
     INSERT INTO practice_key (practice_id, key_id, secret_hash, holder, job, endpoint_id, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_ADD_MANY = """
+    INSERT INTO practice_key (practice_id, key_id, secret_hash, holder, created_at)
+    SELECT practice_id, key_id, secret_hash, $4, $5
+    FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS new (practice_id, key_id, secret_hash)
 """
 _FIND = """
     SELECT practice_id, key_id, secret_hash, holder, job, endpoint_id, keep_logs, expires_at, mail
@@ -94,6 +99,17 @@ async def add_practice_key(
     await record_deed(
         conn, at=at, actor=actor, action="add key", practice_id=practice_id, subject=f"key:{credential.key_id}"
     )
+
+
+async def add_practice_keys(
+    conn: Connection, keys: Sequence[tuple[UUID, Credential]], *, at: datetime, actor: str
+) -> None:
+    """A key for the agents of each of many practices."""
+    practice_ids, ids = [practice_id for practice_id, _ in keys], [key.key_id for _, key in keys]
+    hashes = [key.secret_hash for _, key in keys]
+    await conn.execute(_ADD_MANY, practice_ids, ids, hashes, Holder.PRACTICE.value, at)
+    about = [(practice_id, f"key:{key.key_id}") for practice_id, key in keys]
+    await record_deeds(conn, about, at=at, actor=actor, action="add key")
 
 
 async def find_practice_key(conn: Connection, key_id: str) -> PracticeKey | None:

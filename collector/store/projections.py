@@ -60,14 +60,15 @@ _DROP_JOBS = """
 _PUT_JOBS = """
     INSERT INTO job_now
     SELECT told.practice_id, j.subject, j.endpoint_id, j.endpoint, j.job, j.tool, j.state, j.reason,
-        j.last_run_at, j.last_status, j.last_good_at, j.bytes_total, j.due_at, j.missed_at, j.rpo_s
+        j.last_run_at, j.last_status, j.last_good_at, j.bytes_total, j.due_at, j.missed_at, j.rpo_s,
+        j.copies_score, j.copies_missing
     FROM unnest($1::uuid[], $2::jsonb[]) AS told (practice_id, body)
     CROSS JOIN LATERAL jsonb_populate_record(NULL::job_now, told.body) AS j
     ON CONFLICT (practice_id, subject) DO UPDATE SET
         endpoint = EXCLUDED.endpoint, tool = EXCLUDED.tool, state = EXCLUDED.state, reason = EXCLUDED.reason,
         last_run_at = EXCLUDED.last_run_at, last_status = EXCLUDED.last_status, last_good_at = EXCLUDED.last_good_at,
         bytes_total = EXCLUDED.bytes_total, due_at = EXCLUDED.due_at, missed_at = EXCLUDED.missed_at,
-        rpo_s = EXCLUDED.rpo_s
+        rpo_s = EXCLUDED.rpo_s, copies_score = EXCLUDED.copies_score, copies_missing = EXCLUDED.copies_missing
     WHERE to_jsonb(job_now) <> to_jsonb(EXCLUDED)
 """
 

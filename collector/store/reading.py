@@ -92,7 +92,7 @@ _PRACTICES = """
         FROM practice AS p
         LEFT JOIN practice_now AS n USING (practice_id)
         LEFT JOIN lasting AS l USING (practice_id)
-        WHERE p.retired_at IS NULL
+        WHERE p.retired_at IS NULL AND p.kind = 'practice'
     ), page AS (
         SELECT * FROM stands
         WHERE state = ANY ($2::text[])
@@ -126,7 +126,7 @@ _PRACTICE = """
         (SELECT link FROM status_link AS s
             WHERE s.practice_id = $1 AND s.revoked_at IS NULL ORDER BY created_at DESC LIMIT 1) AS link
     FROM practice AS p LEFT JOIN practice_now AS n USING (practice_id)
-    WHERE p.practice_id = $1
+    WHERE p.practice_id = $1 AND p.kind = 'practice'
 """
 
 

@@ -20,6 +20,7 @@ class Wake:
 
 
 _WAKE = "INSERT INTO wake (practice_id, received_at) VALUES ($1, $2)"
+_WAKE_MANY = "INSERT INTO wake (practice_id, received_at) SELECT unnest($1::uuid[]), $2"
 _TAKE = """
     DELETE FROM wake WHERE practice_id = ANY ($1::uuid[]) RETURNING practice_id, received_at, heartbeat_id, wake_id
 """
@@ -44,7 +45,7 @@ _SETTLE = """
     INSERT INTO due (practice_id, evaluate_at) SELECT * FROM unnest($1::uuid[], $2::timestamptz[])
     ON CONFLICT (practice_id) DO UPDATE SET evaluate_at = EXCLUDED.evaluate_at, claimed_until = NULL
 """
-_BEGIN_WATCH = "INSERT INTO due (practice_id, evaluate_at) VALUES ($1, $2)"
+_BEGIN_WATCH = "INSERT INTO due (practice_id, evaluate_at) SELECT unnest($1::uuid[]), $2"
 
 
 async def wake_practice(conn: Connection, practice_id: UUID, at: datetime) -> None:
@@ -52,8 +53,12 @@ async def wake_practice(conn: Connection, practice_id: UUID, at: datetime) -> No
     await conn.execute(_WAKE, practice_id, at)
 
 
-async def begin_watch(conn: Connection, practice_id: UUID, at: datetime) -> None:
-    await conn.execute(_BEGIN_WATCH, practice_id, at)
+async def wake_practices(conn: Connection, practice_ids: Sequence[UUID], at: datetime) -> None:
+    await conn.execute(_WAKE_MANY, practice_ids, at)
+
+
+async def begin_watch(conn: Connection, practice_ids: Sequence[UUID], at: datetime) -> None:
+    await conn.execute(_BEGIN_WATCH, practice_ids, at)
 
 
 async def claim_wanted(conn: Connection, now: datetime, limit: int) -> Sequence[UUID]:

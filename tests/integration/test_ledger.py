@@ -10,9 +10,10 @@ import pytest
 from collector.evaluate import our_gaps
 from collector.intake import ledger
 from collector.metrics import WorkerMetrics, new_registry
+from collector.model.arrivals import SHORTFALL_COUNTS
 from collector.model.snapshot import Gap
 from collector.store.arrivals import ARRIVED_KEPT
-from collector.store.listening import KEPT, SHORTFALL_COUNTS, SLOT, extend_listening
+from collector.store.listening import KEPT, SLOT, extend_listening
 from collector.sweep import Engine
 from tests.factories import DAY, HOUR, MINUTE, NOW
 from tests.integration.house import House, count, enrol, rows, until

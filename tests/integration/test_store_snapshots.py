@@ -254,5 +254,5 @@ async def test_a_schedule_is_judged_without_any_report(house: House) -> None:
     enrolled = await enrol(house)
     await schedule(house, enrolled, job_policy(since=NOW, endpoint_id=None))
     verdict = await judge(house, enrolled.practice.practice_id, NOW)
-    assert verdict.next_due == NOW + DAY + HOUR
+    assert verdict.next_due == NOW + DAY + 15 * MINUTE, "late from then on, and missed with its grace"
     assert await count(house, "snapshot") == 0

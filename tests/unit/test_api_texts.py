@@ -14,8 +14,11 @@ from api.language import Language, Texts, read_texts, wanted_language
 from api.loss import Extent
 from api.pages import Kind, WayOut
 from api.pulse import Lapse
+from collector.model import campaign
 from collector.model.finding import State
-from collector.model.heartbeat import ProtectionMode, Role
+from collector.model.heartbeat import AlertCategory, ProtectionMode, Role
+from collector.model.standing import Digit
+from collector.rules.own_outage import Grey
 from collector.rules.registry import RULES
 
 RULES_FOLDER = Path(collector.rules.__path__[0])
@@ -24,6 +27,7 @@ CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 # Keys that are put together from a name of the model, as prefix, names, suffixes.
 COMPOSED: list[tuple[str, type[StrEnum], tuple[str, ...]]] = [
     ("state.", State, ("",)),
+    ("reason.", Grey, ("",)),
     ("count.", State, (".one", ".other")),
     ("role.", Role, ("",)),
     ("protection.", ProtectionMode, ("",)),
@@ -31,8 +35,11 @@ COMPOSED: list[tuple[str, type[StrEnum], tuple[str, ...]]] = [
     ("lapse.", Lapse, ("",)),
     ("status.headline.", State, ("",)),
     ("status.loss_", Extent, ("",)),
+    ("digit.", Digit, ("",)),
     ("problem.", Kind, (".title", ".lead", ".hint")),
     ("problem.", WayOut, ("",)),
+    ("reason.endpoint_alert.", AlertCategory, ("",)),
+    ("reason.campaign.", campaign.Kind, ("",)),
 ]
 
 
@@ -57,7 +64,8 @@ def reasons_of_standing() -> set[str]:
 
 def all_reasons() -> set[str]:
     ruled = {f"{rule.name}.{reason}" for rule in RULES for reason in reasons_of_rule(rule.name)}
-    return ruled | reasons_of_standing()
+    ours = {f"{campaign.OWN_OUTAGE}.{reason}" for reason in reasons_of_rule("shortfall")}
+    return ruled | ours | reasons_of_standing()
 
 
 @pytest.fixture(params=list(Language))
@@ -98,7 +106,7 @@ def composed() -> set[str]:
     return named | {"protection.none", "reason.other"} | {f"reason.{reason}" for reason in all_reasons()}
 
 
-@pytest.mark.parametrize("name", [*Extent, *Lapse, *Kind, *WayOut])
+@pytest.mark.parametrize("name", [*Extent, *Lapse, *Kind, *WayOut, *Digit])
 def test_what_a_page_says_by_name_has_its_words(name: StrEnum, texts: Texts) -> None:
     wanted = {
         prefix + name + end for prefix, names, suffixes in COMPOSED if isinstance(name, names) for end in suffixes

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.model.finding import Severity, State
-from collector.rules import standing
+from collector.model.rule_settings import PatchesOverdue
 from collector.store.listening import TOLERATED
 from dashboards import generate, queries
 from dashboards.fleet import UID
@@ -70,7 +70,7 @@ def test_every_state_and_severity_has_a_word_and_a_colour_and_unknown_is_never_g
 
 
 def test_bounds_taken_from_the_rules_are_still_theirs() -> None:
-    assert SCAN_STALE == standing.SCAN_STALE
+    assert PatchesOverdue().stale == SCAN_STALE
     assert f"INTERVAL '{int(TOLERATED.total_seconds())} seconds'" in queries.LISTENING_GAPS
 
 

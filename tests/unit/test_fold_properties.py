@@ -137,6 +137,16 @@ def _ended(known: Snapshot, key: Subject) -> datetime:
     return run.finished_at
 
 
+@given(histories)
+@settings(max_examples=80)
+def test_each_run_is_remembered_once_and_in_order(history: list[Report]) -> None:
+    for job in learn(EMPTY, tuple(history)).jobs.values():
+        told = [one.reported_end or one.finished_at for one in job.history]
+        assert len(set(told)) == len(told)
+        assert [one.finished_at for one in job.history] == sorted(one.finished_at for one in job.history)
+        assert (job.last_run is None) == (not job.history)
+
+
 def spooled(order: Sequence[int], ends: Sequence[int]) -> tuple[Report, ...]:
     """Runs that ended at different minutes, each reported as it ended, and received in some order."""
     return tuple(
@@ -167,7 +177,7 @@ def test_order_of_arrival_does_not_matter_to_runs(data: st.DataObject, ends: lis
     order = data.draw(st.permutations(range(len(ends))))
     sorted_jobs, shuffled_jobs = (
         {
-            subject: (job.last_run, job.last_good, job.as_of, job.tool)
+            subject: (job.last_run, job.last_good, job.history, job.as_of, job.tool)
             for subject, job in learn(EMPTY, spooled(one, ends)).jobs.items()
         }
         for one in (range(len(ends)), order)

@@ -94,7 +94,8 @@ class Practice(RuleBasedStateMachine):
     @invariant()
     def a_ticket_is_open_while_an_incident_of_it_lasts(self) -> None:
         open_tickets = {one.ticket_id for one in self.house.tickets.values() if one.state is TicketState.OPEN}
-        assert open_tickets == {one.ticket_id for one in self.house.incidents}
+        assert open_tickets == {one.ticket_id for one in self.house.incidents if one.ticket_id}
+        assert all(one.ticket_id or one.inhibited_by for one in self.house.incidents)
 
     @invariant()
     def every_ticket_tells_a_legal_story_without_a_gap(self) -> None:

@@ -5,10 +5,23 @@ from datetime import timedelta
 import pytest
 
 from collector.model.heartbeat import RunStatus
-from collector.model.snapshot import Run
+from collector.model.rule_settings import BackupFailed, Retries, RuleSettings
+from collector.model.snapshot import PastRun, Run
 from collector.model.subject import endpoint_subject, job_subject
 from collector.rules.backup_failed import check
-from tests.factories import DAY, ENDPOINT, HOUR, NOW, endpoint_state, job_policy, job_state, policy, run, snapshot
+from tests.factories import (
+    DAY,
+    ENDPOINT,
+    HOUR,
+    MINUTE,
+    NOW,
+    endpoint_state,
+    job_policy,
+    job_state,
+    policy,
+    run,
+    snapshot,
+)
 
 SUBJECT = job_subject(ENDPOINT, "daily")
 FAILED = run(NOW, RunStatus.FAILED)
@@ -62,3 +75,43 @@ def test_finding_says_what_the_tool_said_and_what_is_left() -> None:
         "message": "the repository is locked",
         "last_good_at": (NOW - DAY).isoformat(),
     }
+
+
+@pytest.mark.parametrize(
+    ("tool", "signature"),
+    [
+        ("restic", "backup_failed:restic"),
+        ("restic 0.16.4", "backup_failed:restic"),
+        ("restic/0.18.1", "backup_failed:restic"),
+        ("Restic v0.16", "backup_failed:restic"),
+        ("Veeam Backup & Replication 12.1.2", "backup_failed:veeam backup & replication"),
+        ("Windows Server Backup", "backup_failed:windows server backup"),
+        ("7-Zip 24.08", "backup_failed:7-zip"),
+        ("ping", None),
+        ("mail", None),
+        (None, None),
+    ],
+)
+def test_failures_of_one_tool_have_its_name_in_common(tool: str | None, signature: str | None) -> None:
+    job = job_state(last_run=FAILED, history=(PastRun(NOW, RunStatus.FAILED, tool=tool),))
+    assert [one.signature for one in check(snapshot(jobs=[job]), policy(), NOW).findings] == [signature]
+
+
+@pytest.mark.parametrize("scope", [SUBJECT, job_subject(None, "daily")])
+def test_setting_of_a_job_goes_before_that_of_its_practice(scope: str) -> None:
+    twice = RuleSettings(backup_failed=BackupFailed(in_a_row=2))
+    once, again = (PastRun(at, RunStatus.FAILED) for at in (NOW - DAY, NOW))
+    configured = policy(job_rules={scope: twice})
+    assert not check(snapshot(jobs=[job_state(last_run=FAILED, history=(again,))]), configured, NOW).findings
+    (found,) = check(snapshot(jobs=[job_state(last_run=FAILED, history=(once, again))]), configured, NOW).findings
+    assert found.since == NOW
+
+
+def test_message_of_a_good_run_is_not_told_as_that_of_the_failure_before_it() -> None:
+    done = run(NOW).model_copy(update={"message": "all done"})
+    failed, ended = PastRun(NOW - MINUTE, RunStatus.FAILED), PastRun(NOW, RunStatus.SUCCESS)
+    worst = policy([job_policy()], rules=RuleSettings(backup_failed=BackupFailed(retries=Retries.WORST)))
+    (found,) = check(snapshot(jobs=[job_state(last_run=done, history=(failed, ended))]), worst, NOW).findings
+    assert found.facts == {
+        "job": "daily", "failed_at": failed.finished_at.isoformat(), "last_good_at": NOW.isoformat()
+    }  # fmt: skip

@@ -200,3 +200,13 @@ def test_slow_run_that_ends_just_before_the_next_slot_does_not_count_for_it() ->
     slow = run(NOW - 3 * MINUTE).model_copy(update={"started_at": NOW - HOUR})
     assert check(known(job_state(last_run=slow)), hourly, NOW + 10 * MINUTE).findings
     assert not check(known(job_state(last_run=slow)), hourly, NOW + 10 * MINUTE - TICK).findings
+
+
+def test_finding_about_a_job_that_was_never_heard_of_says_since_when_it_is_scheduled() -> None:
+    configured = policy([job_policy(since=NOW - DAY)])
+    for seen in (known(), known(job_state())):
+        (found,) = missed(seen, configured, NOW + HOUR)
+        assert (found.reason, found.facts) == (
+            "never_reported",
+            {"job": "daily", "due_at": NOW.isoformat(), "scheduled_since": (NOW - DAY).isoformat()},
+        )

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 
 from collector.model.finding import State
-from collector.model.heartbeat import ProtectionMode, Role, RunStatus
+from collector.model.heartbeat import PatchSeverity, ProtectionMode, Role, RunStatus
 from collector.model.policy import Policy
+from collector.model.rule_settings import PatchesOverdue
 from collector.model.snapshot import EndpointState, JobState, Snapshot
 from collector.model.standing import Standing
-from collector.model.subject import endpoint_subject, job_subject
+from collector.model.subject import PRACTICE, endpoint_subject, job_subject
 from collector.rules.registry import evaluate
-from collector.rules.standing import SCAN_STALE, standing
+from collector.rules.standing import standing
 from tests.factories import (
     DAY,
     ENDPOINT,
@@ -31,6 +32,7 @@ from tests.unit.test_rules_properties import policies, snapshots
 
 OTHER = UUID("0b6e8a52-7f43-4a37-9d3c-0d7d64a1c009")
 TICK = timedelta(microseconds=1)
+STALE = PatchesOverdue().stale
 SCHEDULED = policy([job_policy()])
 WELL = job_state(last_run=run(NOW))
 
@@ -66,19 +68,22 @@ def test_all_well_is_ok() -> None:
     ("endpoint", "jobs", "state", "reason"),
     [
         (endpoint_state(), [], State.UNKNOWN, "no_backup_job"),
-        (scanned(SCAN_STALE), [WELL], State.OK, None),
-        (scanned(SCAN_STALE + TICK), [WELL], State.UNKNOWN, "patches_stale"),
+        (scanned(STALE - TICK), [WELL], State.OK, None),
+        (scanned(STALE), [WELL], State.UNKNOWN, "patches_stale"),
         (endpoint_state(patches=None), [WELL], State.UNKNOWN, "patches_never_reported"),
         (endpoint_state(patches=None, role=Role.NAS), [WELL], State.OK, None),
-        (repeated(SCAN_STALE), [WELL], State.OK, None),
-        (repeated(SCAN_STALE + TICK), [WELL], State.UNKNOWN, "protection_stale"),
+        (repeated(STALE - TICK), [WELL], State.OK, None),
+        (repeated(STALE), [WELL], State.UNKNOWN, "protection_stale"),
         (protected("active"), [WELL], State.OK, None),
-        (protected("passive"), [WELL], State.UNKNOWN, "protection_not_active"),
-        (protected("off"), [WELL], State.UNKNOWN, "protection_not_active"),
-        (protected(), [WELL], State.UNKNOWN, "protection_not_active"),
+        (protected("passive"), [WELL], State.WARNING, "protection_weak.passive"),
+        (protected("off"), [WELL], State.CRITICAL, "protection_weak.off"),
+        (protected(), [WELL], State.WARNING, "protection_weak.no_product"),
         (protected("passive", "active"), [WELL], State.OK, None),
         (endpoint_state(NOW - HOUR), [WELL], State.CRITICAL, "heartbeat_missing.silent"),
-        (endpoint_state(NOW - HOUR, role=Role.WORKSTATION), [WELL], State.WARNING, "heartbeat_missing.silent"),
+        (endpoint_state(NOW - HOUR, role=Role.WORKSTATION), [WELL], State.UNKNOWN, "switched_off"),
+        (endpoint_state(NOW - 2 * MINUTE, role=Role.WORKSTATION), [WELL], State.UNKNOWN, "switched_off"),
+        (endpoint_state(NOW - 2 * MINUTE + TICK, role=Role.WORKSTATION), [WELL], State.OK, None),
+        (endpoint_state(NOW - 7 * DAY, role=Role.WORKSTATION), [WELL], State.WARNING, "heartbeat_missing.silent"),
     ],
 )
 def test_endpoint_says_why_it_is_not_ok(
@@ -88,11 +93,23 @@ def test_endpoint_says_why_it_is_not_ok(
     assert (one.state, one.reason) == (state, reason)
 
 
-def test_protection_that_watches_nothing_is_not_green() -> None:
+@pytest.mark.parametrize(
+    ("on", "state", "reason"),
+    [(True, State.CRITICAL, "protection_weak.not_real_time"), (False, State.UNKNOWN, "protection_not_active")],
+)
+def test_protection_that_watches_nothing_is_not_green_whatever_is_judged(on: bool, state: State, reason: str) -> None:
     written = protected("active").model_dump_json()
     blind = EndpointState.model_validate_json(written.replace('"real_time":true', '"real_time":false'))
-    (one,) = stands(snapshot([blind], [WELL])).endpoints
-    assert one.state is State.UNKNOWN
+    configured = policy([job_policy()], rules={"protection_weak": {"enabled": on}})
+    (one,) = stands(snapshot([blind], [WELL]), configured).endpoints
+    assert (one.state, one.reason) == (state, reason)
+
+
+def test_what_was_late_at_the_last_scan_is_unknown_once_that_is_stale() -> None:
+    missing = {PatchSeverity.CRITICAL: {"count": 1, "oldest_released_at": NOW - 60 * DAY}}
+    stale = endpoint_state(patches={"as_of": NOW, "scanned_at": NOW - STALE, "missing": missing})
+    (one,) = stands(snapshot([stale], [WELL])).endpoints
+    assert (one.state, one.reason) == (State.UNKNOWN, "patches_stale")
 
 
 WELL_AN_HOUR_AGO = job_state(last_run=run(NOW - HOUR))
@@ -114,8 +131,8 @@ FAILED = job_state(last_run=run(NOW, RunStatus.FAILED), last_good=run(NOW - DAY)
         (endpoint_state(NOW - HOUR), [WELL], SCHEDULED, State.UNKNOWN, "endpoint_silent"),
         (endpoint_state(NOW - 2 * MINUTE + TICK), [WELL], SCHEDULED, State.OK, None),
         (endpoint_state(NOW - 2 * MINUTE), [WELL], SCHEDULED, State.UNKNOWN, "endpoint_silent"),
-        (endpoint_state(), [WELL_AN_HOUR_AGO], within(HOUR), State.OK, None),
-        (endpoint_state(), [WELL_AN_HOUR_AGO], within(HOUR - TICK), State.WARNING, "rpo_exceeded"),
+        (endpoint_state(), [WELL_AN_HOUR_AGO], within(HOUR + TICK), State.OK, None),
+        (endpoint_state(), [WELL_AN_HOUR_AGO], within(HOUR), State.CRITICAL, "rpo_breached.exceeded"),
         (endpoint_state(), [FAILED], SCHEDULED, State.CRITICAL, "backup_failed.failed"),
         (endpoint_state(), [FAILED], policy(), State.CRITICAL, "backup_failed.failed"),
         (
@@ -135,7 +152,8 @@ def test_job_says_why_it_is_not_ok(
 
 
 @pytest.mark.parametrize(("ago", "state", "reason"), [
-    (DAY + HOUR - TICK, State.OK, None),
+    (DAY + 15 * MINUTE - TICK, State.OK, None),
+    (DAY + 15 * MINUTE, State.WARNING, "backup_late.late"),
     (DAY + HOUR, State.CRITICAL, "backup_missed.not_run"),
 ])  # fmt: skip
 def test_job_that_is_only_pinged_stands_by_its_schedule(ago: timedelta, state: State, reason: str | None) -> None:
@@ -195,9 +213,9 @@ def test_practice_stands_as_its_worst_and_is_green_only_if_all_are(seen: Snapsho
 def test_whatever_is_found_shows_in_a_state(seen: Snapshot, configured: Policy) -> None:
     known = stands(seen, configured)
     shown = {endpoint_subject(one.endpoint_id): one.state for one in known.endpoints}
-    shown |= {one.subject: one.state for one in known.jobs}
+    shown |= {one.subject: one.state for one in known.jobs} | {PRACTICE: known.state}
     for found in evaluate(seen, configured, NOW).findings:
-        assert shown[found.subject].rank <= State(found.severity.value).rank
+        assert shown[found.subject].rank <= State.of(found).rank
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_nothing_new_is_not_told_again() -> None:
 def test_change_of_severity_is_appended() -> None:
     house = House()
     for role in (Role.WORKSTATION, Role.SERVER):
-        house.judge(snapshot([endpoint_state(NOW, role=role)]), NOW + HOUR)
+        house.judge(snapshot([endpoint_state(NOW, role=role)]), NOW + 7 * DAY)
     assert [(message.event, message.severity) for message in house.messages] == [
         (OPENED, Severity.WARNING),
         (APPENDED, Severity.CRITICAL),

@@ -46,11 +46,18 @@ CREATE TABLE vigie.practice (
     zone        text NOT NULL,
     created_at  timestamptz NOT NULL,
     retired_at  timestamptz,
-    keep_logs   boolean NOT NULL DEFAULT false  -- bodies of pings hold file names: discarded unless it opted in
+    keep_logs   boolean NOT NULL DEFAULT false,  -- bodies of pings hold file names: discarded unless it opted in
+    kind        text NOT NULL DEFAULT 'practice' CHECK (kind IN ('practice', 'provider')),
+    CHECK ((kind = 'provider') = (practice_id = '00000000-0000-8000-8000-000000000001'))
 );
-CREATE UNIQUE INDEX practice_name ON vigie.practice (name) WHERE retired_at IS NULL;
+CREATE UNIQUE INDEX practice_name ON vigie.practice (name) WHERE retired_at IS NULL AND kind = 'practice';
 CALL vigie.guard('vigie.practice');
 GRANT SELECT ON vigie.practice TO vigie_intake, vigie_worker, vigie_reader;
+
+-- The provider itself, for its own incidents, tickets and policy: never counted or listed among its practices, and
+-- without keys or links. Known to the code as collector.model.campaign.PROVIDER.
+INSERT INTO vigie.practice (practice_id, name, zone, created_at, kind)
+VALUES ('00000000-0000-8000-8000-000000000001', 'Provider', 'UTC', now(), 'provider');
 
 -- What a key opens follows from its holder: an agent's reports, pings of any of the practice's jobs, or one job (by
 -- ping, and by mail where `mail` has rules). The secret is kept as a hash; the key id stands in clear, so that a look-up is one index probe.
@@ -67,6 +74,7 @@ CREATE TABLE vigie.practice_key (
     revoked_at   timestamptz,
     PRIMARY KEY (practice_id, key_id),
     UNIQUE (key_id),
+    CHECK (practice_id <> '00000000-0000-8000-8000-000000000001'),
     CHECK ((holder = 'job') = (job IS NOT NULL)),
     CHECK (holder = 'job' OR (endpoint_id IS NULL AND mail IS NULL))
 );
@@ -121,7 +129,8 @@ CREATE TABLE vigie.status_link (
     created_at  timestamptz NOT NULL,
     revoked_at  timestamptz,
     PRIMARY KEY (practice_id, link),
-    UNIQUE (link)
+    UNIQUE (link),
+    CHECK (practice_id <> '00000000-0000-8000-8000-000000000001')
 );
 CALL vigie.guard('vigie.status_link');
 GRANT SELECT ON vigie.status_link TO vigie_reader;

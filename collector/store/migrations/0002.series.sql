@@ -155,7 +155,7 @@ CREATE TABLE vigie.wake (
 );
 CALL vigie.guard('vigie.wake');
 GRANT INSERT ON vigie.wake TO vigie_intake;
-GRANT SELECT, DELETE ON vigie.wake TO vigie_worker;
+GRANT SELECT, INSERT, DELETE ON vigie.wake TO vigie_worker;
 GRANT INSERT ON vigie.wake TO vigie_api;
 GRANT SELECT ON vigie.wake TO vigie_reader;
 

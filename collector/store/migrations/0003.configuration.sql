@@ -1,4 +1,5 @@
--- Configuration's one truth. A version is one change by one person; a practice's policy in force is the
+-- Configuration's one truth. A version is one change by one person, of any number of
+-- practices; a practice's policy in force is the
 -- body with its highest version, and those before it stay, so that the past can be judged by its own rules.
 
 CREATE TABLE vigie.configuration (
@@ -8,6 +9,13 @@ CREATE TABLE vigie.configuration (
     summary    text NOT NULL
 );
 GRANT SELECT ON vigie.configuration TO vigie_worker;
+
+-- What was said of the rules, where a version changed it: practices enrolled later are compiled with the newest.
+CREATE TABLE vigie.rules (
+    version bigint PRIMARY KEY REFERENCES vigie.configuration,
+    body    jsonb NOT NULL
+);
+GRANT SELECT ON vigie.rules TO vigie_worker;
 
 CREATE TABLE vigie.policy (
     practice_id uuid NOT NULL REFERENCES vigie.practice,

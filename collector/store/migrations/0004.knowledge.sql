@@ -40,6 +40,7 @@ CREATE INDEX due_evaluate_at ON vigie.due (evaluate_at);
 CALL vigie.guard('vigie.due');
 GRANT SELECT, INSERT, UPDATE ON vigie.due TO vigie_worker;
 GRANT SELECT ON vigie.due TO vigie_reader;
+INSERT INTO vigie.due (practice_id) SELECT practice_id FROM vigie.practice WHERE kind = 'provider';
 
 -- Projections: what pages and dashboards read; written with every evaluation, never read by a rule.
 CREATE TABLE vigie.practice_now (
@@ -91,6 +92,8 @@ CREATE TABLE vigie.job_now (
     due_at       timestamptz,
     missed_at    timestamptz,
     rpo_s        bigint,
+    copies_score text,
+    copies_missing text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (practice_id, subject)
 );
 CALL vigie.guard('vigie.job_now');

@@ -1,0 +1,112 @@
+"""Scenarios played on the command line: which held, and of the others what was expected and what was so."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import Progress
+from rich.text import Text
+
+from collector.cli.words import err, out
+from collector.configuration.faults import FaultyError
+from collector.scenario.expectation import Wrong
+from collector.scenario.play import Look, Outcome, play
+from collector.scenario.reading import read_scenarios
+from collector.scenario.story import Story
+
+_MARKS = {
+    Wrong.MISSING: ("- missing   ", "red"),
+    Wrong.UNEXPECTED: ("+ unexpected", "green"),
+    Wrong.DIFFERENT: ("~ different ", "yellow"),
+}
+
+
+@dataclass(frozen=True)
+class Played:
+    path: Path
+    outcome: Outcome
+
+
+def run_scenarios(paths: Sequence[Path], *, trace: bool, as_json: bool) -> int:
+    """0 if all held, 1 if one did not, 2 if a file cannot be played."""
+    try:
+        stories = [(path, story) for path in _files(paths) for story in read_scenarios(path)]
+    except FaultyError as error:
+        for fault in error.faults:
+            err.print(f"vigie: {fault}", style="red", markup=False)
+        return 2
+    played = list(_played(stories))
+    if as_json:
+        out.print(json.dumps([_data(one) for one in played], indent=2), markup=False)
+    else:
+        _tell(played, trace=trace)
+    return int(any(one.outcome.failed for one in played))
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
+
+
+def _played(stories: Sequence[tuple[Path, Story]]) -> Iterator[Played]:
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+        for path, story in progress.track(stories, description="scenarios"):
+            yield Played(path, play(story))
+
+
+def _tell(played: Sequence[Played], *, trace: bool) -> None:
+    path: Path | None = None
+    for one in played:
+        if one.path != path:
+            path = one.path
+            out.print(f"{path}", style="bold", markup=False)
+        _tell_one(one, trace=trace)
+    failed = sum(one.outcome.failed for one in played)
+    counted = f"{len(played)} scenario{'s' if len(played) != 1 else ''}"
+    out.print(f"{counted}: {failed} failed" if failed else f"{counted}: all hold", style="red" if failed else "green")
+
+
+def _tell_one(one: Played, *, trace: bool) -> None:
+    story = one.outcome.story
+    failed = one.outcome.failed
+    mark = Text("  FAIL  ", "red") if failed else Text("  ok    ", "green")
+    out.print(mark + Text(story.name) + Text(f"  {one.path}:{story.line}" if failed else "", "dim"))
+    for look in one.outcome.looks:
+        if look.differences:
+            _tell_look(look, story)
+    if failed or trace:
+        _tell_history(one.outcome)
+
+
+def _tell_look(look: Look, story: Story) -> None:
+    out.print(f"        at {story.clock.write(look.expectation.at)}, line {look.expectation.line}:", markup=False)
+    for difference in look.differences:
+        mark, style = _MARKS[difference.what]
+        standing = "" if difference.standing == "open" else f"{difference.standing} "
+        out.print(Text(f"          {mark}  ", style) + Text(f"{standing}{difference.said}"))
+
+
+def _tell_history(outcome: Outcome) -> None:
+    clock = outcome.story.clock
+    lines = [
+        f"          {found.write(clock)}" + (f"; over {clock.write(one.resolved_at)}" if one.resolved_at else "")
+        for one, found in outcome.history()
+    ]
+    out.print(Text("\n".join(["        what was raised:", *(lines or ["          nothing"])]), "dim"))
+
+
+def _data(one: Played) -> dict[str, object]:
+    story = one.outcome.story
+    wrong = [
+        {
+            "at": look.expectation.at.isoformat(),
+            "line": look.expectation.line,
+            "what": difference.what,
+            "list": difference.standing,
+            "said": difference.said,
+        }
+        for look in one.outcome.looks
+        for difference in look.differences
+    ]
+    return {"file": str(one.path), "line": story.line, "scenario": story.name, "holds": not wrong, "wrong": wrong}

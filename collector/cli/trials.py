@@ -1,0 +1,42 @@
+"""Commands that try rules before they page anybody: on scenarios, and on history."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from collector.cli.backtests import run_backtest
+from collector.cli.configuration import progress_bar, read_or_refuse
+from collector.cli.scenarios import run_scenarios
+from collector.cli.words import duration, refuse
+from collector.configuration.rules import Rulebook
+
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+
+
+def rules_test(
+    files: Annotated[list[Path], typer.Argument(help="scenario files, or folders of them", metavar="FILE...")],
+    trace: Annotated[bool, typer.Option("--trace", help="tell all that was raised, of scenarios that hold too")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play scenarios, and compare what is open with what is expected; ends with 1 if one does not hold."""
+    raise typer.Exit(run_scenarios(files, trace=trace, as_json=as_json))
+
+
+def rules_backtest(
+    rules: Annotated[Path, typer.Option("--rules", help="the rules.yaml to try", metavar="FILE")],
+    since: Annotated[
+        timedelta, typer.Option("--since", parser=duration, metavar="DURATION", help="how far back: 90d")
+    ] = timedelta(days=90),
+    practice: Annotated[
+        str | None, typer.Option("--practice", help="one practice's name or id; without it, all")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play stored history again, and print what other rules would have raised, and how that differs from what was."""
+    with progress_bar() as progress:
+        read = read_or_refuse([rules], progress)
+    if read.rules is None:
+        refuse(f"{rules} says nothing about rules")
+    run_backtest(Rulebook(read.rules), since, practice, as_json=as_json)

@@ -1,0 +1,131 @@
+"""What pydantic finds wrong, said as a person needs it: the place, what is wrong, and how to write it."""
+
+import re
+import types
+from collections.abc import Iterator, Mapping
+from typing import Union, get_args, get_origin
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from collector.configuration.document import Document
+from collector.configuration.faults import Fault, Steps, did_you_mean
+
+_NUMBER_AND_UNIT = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zA-Zé]*)\.?")
+_UNITS = {
+    "s": ("s", "sec", "secs", "second", "seconds", "seconde", "secondes"),
+    "m": ("m", "min", "mins", "minute", "minutes", "mn"),
+    "h": ("h", "hr", "hrs", "hour", "hours", "heure", "heures"),
+    "d": ("d", "day", "days", "j", "jour", "jours"),
+    "w": ("w", "week", "weeks", "semaine", "semaines", "sem"),
+}
+_SAID = {
+    "int_parsing": "{input} is no whole number",
+    "int_from_float": "{input} is no whole number",
+    "float_parsing": "{input} is no number",
+    "bool_parsing": "{input} is neither true nor false",
+    "string_type": "a text must stand here",
+    "model_type": "keys with values must stand here",
+    "model_attributes_type": "keys with values must stand here",
+    "mapping_type": "keys with values must stand here",
+    "dict_type": "keys with values must stand here",
+    "tuple_type": "a list must stand here",
+    "frozen_set_type": "a list must stand here",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "string_pattern_mismatch": "{input} is not written as it must be",
+    "time_delta_parsing": "{input} is no duration",
+    "time_delta_type": "{input} is no duration",
+}
+_NEED_DASH = {"tuple_type", "frozen_set_type"}
+
+
+def mistakes(document: Document, model: type[BaseModel], error: ValidationError) -> Iterator[Fault]:
+    for one in error.errors(include_url=False):
+        steps = tuple(step for step in one["loc"] if step != "[key]")
+        of_key = one["type"] == "extra_forbidden" or "[key]" in one["loc"]
+        message, suggestion = _said(one, steps, model)
+        yield document.fault(steps, message, suggestion, of_key=of_key)
+
+
+def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[str, str | None]:
+    kind, written = error["type"], error["input"]
+    match kind:
+        case "extra_forbidden":
+            known = fields_at(model, steps[:-1])
+            what = "rule" if "backup_missed" in known else "key"
+            return f"unknown {what} {steps[-1]!r}", did_you_mean(str(steps[-1]), known) or _known(known)
+        case "missing":
+            return f"{str(steps[-1])!r} is missing", None
+        case "enum" | "literal_error":
+            expected = str(error.get("ctx", {}).get("expected", ""))
+            words = re.findall(r"'([^']*)'", expected)
+            return f"{written!r} is none of {', '.join(words)}", did_you_mean(str(written), words)
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
+            return f"{written!r}: {error['msg'].removeprefix('Input ').replace('should', 'must')}", None
+    if kind in _SAID:
+        return _SAID[kind].format(input=repr(written)), _how(kind, steps, written)
+    message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    return message, _how(kind, steps, written)
+
+
+def _known(known: Mapping[str, object]) -> str | None:
+    return f"known are {', '.join(known)}" if known else None
+
+
+def _how(kind: str, steps: Steps, written: object) -> str | None:
+    """How it may have been meant."""
+    field = str(steps[-1]) if steps else ""
+    if kind in _NEED_DASH:
+        return "begin each item with '- '"
+    if not isinstance(written, str):
+        return None
+    if field == "zone":
+        return did_you_mean(written, available_timezones())
+    if field == "cron":
+        return "write it as minute hour day month weekday, as in '0 2 * * *'"
+    return _duration(written) if kind in ("value_error", "time_delta_parsing") else None
+
+
+def _duration(written: str) -> str | None:
+    """A number with a unit that people use and we do not, or with none."""
+    found = _NUMBER_AND_UNIT.fullmatch(written.strip())
+    if not found:
+        return None
+    number, unit = found[1].replace(",", "."), found[2].casefold()
+    if not unit:
+        return f"write the unit with it, as in {number}h or {number}d"
+    ours = next((short for short, names in _UNITS.items() if unit in names), None)
+    return f"write it as {number}{ours}" if ours else "the units are s, m, h, d and w"
+
+
+def fields_at(model: type[BaseModel], steps: Steps) -> Mapping[str, object]:
+    """The keys that may stand where the steps lead; none where any may, or nothing is known."""
+    found: object = model
+    for step in steps:
+        found = _within(found, step)
+    kept = _model_of(found)
+    return kept.model_fields if kept else {}
+
+
+def _within(annotation: object, step: str | int) -> object:
+    if kept := _model_of(annotation):
+        field = kept.model_fields.get(str(step))
+        return field.annotation if field else None
+    arguments = get_args(_plain(annotation))
+    if not arguments:
+        return None
+    return arguments[0] if isinstance(step, int) else arguments[-1]
+
+
+def _plain(annotation: object) -> object:
+    """Without the none that it may be."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((one for one in get_args(annotation) if one is not type(None)), None)
+    return annotation
+
+
+def _model_of(annotation: object) -> type[BaseModel] | None:
+    plain = _plain(annotation)
+    return plain if isinstance(plain, type) and issubclass(plain, BaseModel) else None

@@ -1,0 +1,160 @@
+"""Files read into what they say, or every mistake of all of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from collector.configuration.document import Document, read_yaml
+from collector.configuration.faults import Fault, FaultyError, Steps, did_you_mean
+from collector.configuration.fleet import FleetForm, PracticeForm, machine_id
+from collector.configuration.mistakes import mistakes
+from collector.configuration.rules import RulesForm, leaves
+from collector.configuration.spreadsheet import read_csv
+
+Model = TypeVar("Model", bound=BaseModel)
+Source = tuple[str, str]  # a file's name and its text
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A practice, and how a mistake in it is said."""
+
+    practice: PracticeForm
+    fault: Callable[..., Fault]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the files say together; no rules where none of them is about rules."""
+
+    practices: tuple[Placed, ...] = ()
+    rules: RulesForm | None = None
+    rules_document: Document | None = None
+
+
+def read_files(sources: Sequence[Source], advance: Callable[[str], None] = lambda _: None) -> Files:
+    """Raises FaultyError with all that can be told without the database."""
+    faults: list[Fault] = []
+    practices: list[Placed] = []
+    names: dict[str, str] = {}
+    rules: list[tuple[RulesForm, Document]] = []
+    for file, text in sources:
+        advance(file)
+        try:
+            document = read_csv(file, text) if PurePath(file).suffix == ".csv" else read_yaml(file, text)
+            if _is_about_rules(document):
+                rules.append((_read(RulesForm, document, _contradicting(document)), document))
+            else:
+                practices += _practices(document, names)
+        except FaultyError as error:
+            faults += error.faults
+    faults += [document.fault((), "only one file of rules can be in force") for _, document in rules[1:]]
+    if faults:
+        raise FaultyError(faults)
+    form, document_of_rules = rules[0] if rules else (None, None)
+    return Files(tuple(practices), form, document_of_rules)
+
+
+def _is_about_rules(document: Document) -> bool:
+    keys = set(document.data) if isinstance(document.data, Mapping) else set()
+    if keys & set(FleetForm.model_fields):
+        return False
+    return bool(keys & set(RulesForm.model_fields)) or "rules" in PurePath(document.file).name
+
+
+def _read(model: type[Model], document: Document, contradictions: Iterator[Fault]) -> Model:
+    faults = [*document.faults, *contradictions]
+    try:
+        form = model.model_validate(document.data, extra="forbid")
+    except ValidationError as error:
+        raise FaultyError([*faults, *mistakes(document, model, error)]) from None
+    if faults:
+        raise FaultyError(faults)
+    return form
+
+
+def _practices(document: Document, names: dict[str, str]) -> list[Placed]:
+    """`names` says where each practice stood first."""
+    contradictions = [*_named_twice(document, names), *_jobs_twice(document)]
+    form = _read(FleetForm, document, iter(contradictions))
+    return [
+        Placed(practice, _faults_below(document, ("practices", number))) for number, practice in enumerate(form.practices)
+    ]
+
+
+def _faults_below(document: Document, base: Steps) -> Callable[..., Fault]:
+    def fault(steps: Steps, message: str, suggestion: str | None = None) -> Fault:
+        return document.fault((*base, *steps), message, suggestion)
+
+    return fault
+
+
+def _entries(within: object, key: str) -> list[tuple[int, Mapping[str, object]]]:
+    """What is written below a key, as far as it is a list of mappings: contradictions are told beside other mistakes."""
+    listed = within.get(key) if isinstance(within, Mapping) else None
+    return [(number, one) for number, one in enumerate(listed or ()) if isinstance(one, Mapping)] if isinstance(listed, list) else []
+
+
+def _named_twice(document: Document, names: dict[str, str]) -> Iterator[Fault]:
+    for number, practice in _entries(document.data, "practices"):
+        name, steps = str(practice.get("name")), ("practices", number, "name")
+        place = document.place(steps, False)
+        here = f"{document.file}:{place.line if place else '?'}"
+        if name in names:
+            yield document.fault(steps, f"practice {name!r} stands twice; first in {names[name]}")
+        elif "name" in practice:
+            names[name] = here
+
+
+def _jobs_twice(document: Document) -> Iterator[Fault]:
+    """Jobs that stand twice, or that are retired as well, themselves or with their machine."""
+    for at, practice in _entries(document.data, "practices"):
+        seen: set[tuple[str | None, object]] = set()
+        gone = {(_machine(one), one.get("job")) for _, one in _entries(practice, "retired")}
+        for number, job in _entries(practice, "jobs"):
+            key, steps = (_machine(job), job.get("name")), ("practices", at, "jobs", number, "name")
+            if key in seen:
+                yield document.fault(steps, f"job {key[1]!r} stands twice")
+            elif key in gone or (key[0] and (key[0], None) in gone):
+                yield document.fault(steps, f"job {key[1]!r} is scheduled, and retired below", "keep one of both")
+            seen.add(key)
+
+
+def _machine(entry: Mapping[str, object]) -> str | None:
+    """An id is the same however it is written."""
+    endpoint = entry.get("endpoint")
+    return str(machine_id(endpoint) or endpoint) if isinstance(endpoint, str) else None
+
+
+def _contradicting(document: Document) -> Iterator[Fault]:
+    """Two overrides of the same practice and job that set the same to different values."""
+    said: dict[tuple[object, ...], tuple[object, Steps]] = {}
+    for number, one in _entries(document.data, "overrides"):
+        rules = one.get("rules")
+        for way, value in leaves(rules) if isinstance(rules, Mapping) else ():
+            steps: Steps = ("overrides", number, "rules", *way)
+            before, first = said.setdefault((one.get("practice"), one.get("job"), *way), (value, steps))
+            if before != value:
+                place = document.place(first, False)
+                message = f"contradicts the override in line {place.line if place else '?'}, which says {before}"
+                yield document.fault(steps, message, "keep one of both")
+
+
+def unknown_names(files: Files, jobs: Mapping[str, frozenset[str]]) -> Iterator[Fault]:
+    """Overrides of practices and jobs that nobody knows; `jobs` has the known ones of each practice."""
+    if files.rules is None or files.rules_document is None:
+        return
+    for number, one in enumerate(files.rules.overrides):
+        known = jobs.get(one.practice)
+        if known is None:
+            steps: Steps = ("overrides", number, "practice")
+            message, near = f"no practice {one.practice!r} is known", did_you_mean(one.practice, jobs)
+        elif one.job is not None and one.job not in known:
+            steps = ("overrides", number, "job")
+            message, near = f"{one.practice} has no job {one.job!r}", did_you_mean(one.job, known)
+        else:
+            continue
+        yield files.rules_document.fault(steps, message, near)

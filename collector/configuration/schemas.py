@@ -1,0 +1,47 @@
+"""The JSON Schemas of both files, for editors: what the models say, and that no other key may stand there."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter
+
+from collector.configuration.fleet import FleetForm
+from collector.configuration.rules import RulesForm
+from collector.model.duration import write_duration
+
+Json = dict[str, object]
+_iso = TypeAdapter(timedelta)
+_FOLDER = Path(__file__).parent
+FILES: dict[Path, type[BaseModel]] = {
+    _FOLDER / "fleet.schema.json": FleetForm,
+    _FOLDER / "rules.schema.json": RulesForm,
+}
+
+
+def schema_of(model: type[BaseModel]) -> Json:
+    schema = model.model_json_schema()
+    for part in _objects(schema):
+        if "properties" in part:
+            part["additionalProperties"] = False
+        default = part.get("default")
+        if isinstance(default, dict):
+            del part["default"]  # a whole model: its fields say their own
+        elif isinstance(default, str) and part.get("type") == "string" and default.startswith("P"):
+            part["default"] = write_duration(_iso.validate_python(default))
+    return schema
+
+
+def _objects(value: object) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield value
+        for part in value.values():
+            yield from _objects(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _objects(part)
+
+
+def written(model: type[BaseModel]) -> str:
+    return json.dumps(schema_of(model), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,166 @@
+"""How a job's history becomes readings. Computed when a run enters: rules look far more often than runs end.
+
+1. Only good runs count, each against those before it.
+2. Runs out of the ordinary are left out of what later ones are measured by, so that nobody's encryption becomes usual.
+3. A run that is told of late changes the readings of those after it, as far as history reaches; older readings stay.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from collector.model.levels import levels
+from collector.model.ordinary import CEILING, CREEPS_OVER, LEAST_KNOWN, LEAST_SHARE, OUT_OF_ORDINARY, Ordinary
+from collector.model.reading import Excuse, Reading
+from collector.model.snapshot import JobState, PastRun
+
+# A full is written again after an absence that outlasts a long weekend by far.
+_PAUSE = timedelta(days=7)
+_PAUSED_INTERVALS = 3.0
+_FULL = 0.9
+# The same full again: by so many points of its share, on the same weekday or day of the month.
+_HABIT_SHARE = 0.3
+_HABIT_CLOSE = 0.05
+_HABIT_AFTER = timedelta(days=6)
+# One restore point is left, or the next was just added.
+_RESTARTED_POINTS = 2
+# Of the most there were; ordinary retention takes fewer at once.
+_POINTS_LEFT = 0.5
+# How long readings are kept beyond the history: a late report can still arrive.
+_KEPT = timedelta(days=35)
+_MOST_READINGS = 40
+
+
+def figures_after(job: JobState, history: tuple[PastRun, ...]) -> Mapping[str, object]:
+    """The fields of a job that follow from a history which was another one before."""
+    if history == job.history:
+        return {}
+    return {
+        "history": history,
+        "readings": _readings_after(job.readings, job.history, history),
+        "levels": levels(history),
+    }
+
+
+def _readings_after(
+    known: tuple[Reading, ...], before: Sequence[PastRun], history: Sequence[PastRun]
+) -> tuple[Reading, ...]:
+    changed_at = _first_change(before, history)
+    kept = [one for one in known if one.finished_at < changed_at]
+    good = [one for one in history if one.good]
+    for at, run in enumerate(good):
+        strange = {one.finished_at for one in kept}
+        if run.finished_at >= changed_at and (found := read(good[: at + 1], strange)):
+            kept.append(found)
+    oldest = history[-1].finished_at - _KEPT
+    return tuple(one for one in kept[-_MOST_READINGS:] if one.finished_at >= oldest)
+
+
+def _first_change(before: Sequence[PastRun], history: Sequence[PastRun]) -> datetime:
+    """From when on a history tells of something else; what fell off its beginning does not count."""
+    known = set(before)
+    changed = [one.finished_at for one in history if one not in known]
+    return min(changed, default=history[-1].finished_at)
+
+
+def read(good: Sequence[PastRun], strange: Collection[datetime]) -> Reading | None:
+    """What the last of these runs says; none if it is like the others, or too little is known."""
+    if len(good) <= LEAST_KNOWN:
+        return None
+    seen, last = Ordinary.before(good, strange), len(good) - 1
+    share = seen.parts[last]
+    if share is None or share <= LEAST_SHARE or len(seen.known) < LEAST_KNOWN or share <= _gate(seen, last):
+        return None
+    crept, beyond = _crept(seen, last)
+    spread, intervals = seen.spread(last), seen.intervals(last)
+    clean = next((one for one in reversed(good[:-1]) if one.finished_at not in strange), None)
+    return Reading(
+        finished_at=good[last].finished_at,
+        share=round(share, 4),
+        usual=round(spread.typical * intervals, 4),
+        ceiling=round(spread.beyond(CEILING) * intervals, 4),
+        crept=round(crept, 4),
+        beyond=beyond,
+        alone=seen.alone(last),
+        known=len(seen.known),
+        rewritten=seen.shares[last].rewritten,
+        changed=seen.shares[last].changed,
+        excuse=_excuse(seen, last),
+        points_gone=_points_gone(good),
+        clean_at=clean.finished_at if clean else None,
+    )
+
+
+def _gate(seen: Ordinary, at: int) -> float:
+    return max(LEAST_SHARE, seen.spread(at).beyond(OUT_OF_ORDINARY) * seen.intervals(at))
+
+
+def _crept(seen: Ordinary, last: int) -> tuple[float, int]:
+    """What the last runs wrote beyond the usual, and how many of them were out of the ordinary."""
+    crept, beyond = 0.0, 0
+    for at in range(max(1, last + 1 - CREEPS_OVER), last + 1):
+        part = seen.parts[at]
+        if part is not None and _excuse(seen, at) is None:
+            crept += max(0.0, part - seen.spread(at).typical * seen.intervals(at))
+            beyond += part > _gate(seen, at)
+    return crept, beyond
+
+
+def _excuse(seen: Ordinary, at: int) -> Excuse | None:
+    runs, run = seen.runs[: at + 1], seen.runs[at]
+    if fresh := _fresh(runs):
+        return fresh
+    gap = run.finished_at - runs[-2].finished_at
+    if gap > _PAUSE and seen.intervals(at) > _PAUSED_INTERVALS and (seen.parts[at] or 0.0) >= _FULL:
+        return Excuse.PAUSE
+    return Excuse.HABIT if any(_same_again(seen, earlier, at) for earlier in range(at)) else None
+
+
+def _fresh(runs: Sequence[PastRun]) -> Excuse | None:
+    """Why the last run has nothing to build upon."""
+    *earlier, run = runs
+    if _unseen(run.tool, [one.tool for one in earlier]):
+        return Excuse.TOOL
+    if _unseen(run.repository, [one.repository for one in earlier]):
+        return Excuse.REPOSITORY
+    points = max((one.restore_points for one in earlier if one.restore_points is not None), default=0)
+    if run.restore_points is not None and run.restore_points <= _RESTARTED_POINTS < points:
+        return Excuse.RESTARTED
+    return None
+
+
+def _points_gone(runs: Sequence[PastRun]) -> bool:
+    """Whether most restore points went between two of the last runs, and not with their repository."""
+    return any(_fewer_points(runs[: at + 1]) for at in range(max(1, len(runs) - CREEPS_OVER), len(runs)))
+
+
+def _fewer_points(runs: Sequence[PastRun]) -> bool:
+    points, before = runs[-1].restore_points, runs[-2].restore_points
+    return points is not None and before is not None and points < _POINTS_LEFT * before and _fresh(runs) is None
+
+
+def _unseen(value: object, earlier: Sequence[object]) -> bool:
+    known = [one for one in earlier if one is not None]
+    return value is not None and bool(known) and value not in known
+
+
+def _same_again(seen: Ordinary, earlier: int, at: int) -> bool:
+    """Whether an earlier run was such a full, at the same place of a week or month, and not for a passing reason."""
+    first, again = seen.runs[earlier].finished_at, seen.runs[at].finished_at
+    apart = first.weekday() == again.weekday() or first.day == again.day
+    if not apart or again - first < _HABIT_AFTER:
+        return False
+    part, full = seen.parts[at] or 0.0, _full_part(seen, earlier)
+    return (
+        part >= _HABIT_SHARE
+        and full is not None
+        and abs(part - full) <= _HABIT_CLOSE
+        and (earlier == 0 or _fresh(seen.runs[: earlier + 1]) is None)
+    )
+
+
+def _full_part(seen: Ordinary, at: int) -> float | None:
+    """The first run of all has nothing before it, and all that it wrote counts."""
+    run = seen.runs[at]
+    if at:
+        return seen.parts[at]
+    return min(1.0, run.bytes_added / run.bytes_total) if run.bytes_added and run.bytes_total else None

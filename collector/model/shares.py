@@ -1,0 +1,45 @@
+"""Which part of a job's files and data each run wrote anew, what was merely added apart."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from collector.model.snapshot import PastRun
+
+# An import adds more than its own size: previews, an index, a catalogue.
+_GROWTH_COUNTS = 1.25
+# A job that shrank for a night, since a source was missing, is still as large as it was.
+_SIZE_REMEMBERED = 10
+
+
+class Share(NamedTuple):
+    """`rewritten` of the data, `changed` of the files; `touched` is how many files that are, as far as is known."""
+
+    rewritten: float | None = None
+    changed: float | None = None
+    touched: int | None = None
+
+
+def shares_of(runs: Sequence[PastRun]) -> list[Share]:
+    """Of good runs, oldest first. The first has nothing to be compared with."""
+    data = _parts([one.bytes_added for one in runs], [one.bytes_total for one in runs])
+    files = _parts([one.files_changed for one in runs], [one.files_total for one in runs])
+    touched = [one.files_total if one.files_changed is None else one.files_changed for one in runs]
+    return [Share(*each) for each in zip(data, files, touched, strict=True)]
+
+
+def _parts(written: Sequence[int | None], totals: Sequence[int | None]) -> list[float | None]:
+    parts: list[float | None] = []
+    sizes: list[int] = []
+    for new, total in zip(written, totals, strict=True):
+        known = new is not None and total is not None and sizes
+        parts.append(_part(new or 0, total or 0, sizes) if known else None)
+        if total is not None:
+            sizes = [*sizes[1 - _SIZE_REMEMBERED :], total]
+    return parts
+
+
+def _part(new: int, total: int, sizes: Sequence[int]) -> float | None:
+    """What is left when all growth since the last run is taken for new, of the most that there was lately."""
+    growth = max(0, total - sizes[-1])
+    most = max(total, *sizes)
+    return min(1.0, max(0.0, new - _GROWTH_COUNTS * growth) / most) if most else None

@@ -1,0 +1,52 @@
+"""A backup runs for much longer than it usually does: it hangs, or there is suddenly far more to copy."""
+
+from datetime import datetime, timedelta
+
+from collector.model.finding import Evaluation, Finding, Severity
+from collector.model.policy import Policy
+from collector.model.rule_settings import BackupOverrunning
+from collector.model.snapshot import Snapshot, extended
+from collector.model.value import earliest
+from collector.rules.deadline import deadline
+from collector.rules.jobs import endpoint_name, root_of, watched_jobs
+from collector.rules.rule import Rule
+from collector.rules.usual import usual_duration
+
+NAME = "backup_overrunning"
+
+
+def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
+    """Until the run is missed: from then on backup_missed says so."""
+    findings: list[Finding] = []
+    dues: list[datetime | None] = []
+    for job in watched_jobs(snapshot, policy):
+        if job.state is None or job.state.running_since is None or (usual := usual_duration(job.state)) is None:
+            continue
+        since, limit = job.state.running_since, _limit(usual, policy.rules_of(job.subject).backup_overrunning)
+        long_at = extended(since, since + limit, snapshot.gaps)
+        missed_at = deadline(job.policy, job.state, snapshot.gaps).missed_at if job.policy else None
+        if now < long_at or (missed_at is not None and missed_at <= now):
+            dues.append(long_at if now < long_at and (missed_at is None or long_at < missed_at) else None)
+            continue
+        root = root_of(job, snapshot, now)
+        dues += [missed_at, root.next_due]
+        times = {"running_since": since.isoformat(), "usually_s": str(round(usual.total_seconds()))}
+        findings.append(
+            Finding(
+                rule=NAME,
+                subject=job.subject,
+                root=root.subject,
+                severity=Severity.WARNING,
+                reason="long",
+                since=long_at,
+                facts=endpoint_name(job, snapshot) | {"job": job.job} | times,
+            )
+        )
+    return Evaluation(findings=tuple(findings), next_due=earliest(dues))
+
+
+def _limit(usual: timedelta, setting: BackupOverrunning) -> timedelta:
+    return max(setting.at_least, usual * setting.factor)
+
+
+BACKUP_OVERRUNNING = Rule(NAME, check)

@@ -1,0 +1,129 @@
+"""A backup wrote far more anew than its data grew by, in far more files than usual: encryption looks like that.
+
+Encrypted data compare with nothing that the backup has, and cannot be compressed: the part that was encrypted is
+stored again, while there are no more files and no more data than before. What merely looks similar:
+- an import adds files and data: what was added is taken off on both sides (collector/model/shares.py);
+- a database that is compacted stores much anew in very few files;
+- another tool, a new repository, a full after weeks of absence or as each week has one: an excuse, unless there is an
+  alert of ransomware nearby (collector/model/figures.py).
+A tool that tells only of data or only of files must show more; one that tells neither shows nothing.
+
+The runs of one attack are one finding, which begins with the first of them and stays for a while after the last.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from collector.model.finding import Evaluation, Finding, Severity
+from collector.model.policy import Policy
+from collector.model.reading import Reading
+from collector.model.rule_settings import RansomwareSignature
+from collector.model.snapshot import Snapshot
+from collector.model.value import earliest
+from collector.rules.jobs import WatchedJob, endpoint_name, root_of, watched_jobs
+from collector.rules.rule import Rule
+from collector.rules.traces import Left, Trace, near, traces
+
+NAME = "ransomware_signature"
+
+# No job is so uneven that this part of it is rewritten in an ordinary run.
+_NEVER_ORDINARY = 0.5
+_RAISED = 0.5
+# One busy night is none; where only one measure tells, two are not enough.
+_NIGHTS, _NIGHTS_ALONE = 2, 3
+_CREEPING_ALONE = 1.5
+
+
+class Suspicion(NamedTuple):
+    """A run that looks like encryption, and what raised it."""
+
+    reading: Reading
+    reason: str
+    raised_by: frozenset[Trace]
+
+
+def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
+    findings: list[Finding] = []
+    dues: list[datetime | None] = []
+    left: tuple[Left, ...] | None = None
+    for job in watched_jobs(snapshot, policy):
+        if job.state is None or not job.state.readings:
+            continue
+        setting = policy.rules_of(job.subject).ransomware_signature
+        left = traces(snapshot) if left is None else left
+        attack = _last_attack(_suspicions(job.state.readings, setting, left), setting.kept)
+        if not attack or attack[-1].reading.finished_at + setting.kept <= now:
+            continue
+        root = root_of(job, snapshot, now)
+        dues += [root.next_due, attack[-1].reading.finished_at + setting.kept]
+        findings.append(
+            Finding(
+                rule=NAME,
+                subject=job.subject,
+                root=root.subject,
+                severity=Severity.CRITICAL,
+                reason=attack[0].reason,
+                since=attack[0].reading.finished_at,
+                facts=_facts(job, snapshot, attack[0]),
+                signature=NAME,
+            )
+        )
+    return Evaluation(findings=tuple(findings), next_due=earliest(dues))
+
+
+def _suspicions(readings: Sequence[Reading], setting: RansomwareSignature, left: tuple[Left, ...]) -> list[Suspicion]:
+    found = []
+    for reading in readings:
+        raised_by = near(left, reading.finished_at, setting.nearby)
+        if reading.points_gone:
+            raised_by |= {Trace.RESTORE_POINTS_GONE}
+        if reason := _reason(reading, setting, raised_by):
+            found.append(Suspicion(reading, reason, raised_by))
+    return found
+
+
+def _reason(reading: Reading, setting: RansomwareSignature, raised_by: frozenset[Trace]) -> str | None:
+    if reading.known < setting.least_runs or (reading.excuse and Trace.RANSOMWARE_ALERT not in raised_by):
+        return None
+    weight = _RAISED if raised_by else 1.0
+    beyond = reading.share - reading.usual
+    at_once = setting.alone if reading.alone else setting.rewritten
+    if beyond >= at_once * weight and reading.share >= min(reading.ceiling, _NEVER_ORDINARY):
+        return "at_once"
+    nights = _NIGHTS_ALONE if reading.alone else _NIGHTS
+    creeping = setting.creeping * (_CREEPING_ALONE if reading.alone else 1.0)
+    return "creeping" if reading.beyond >= nights and reading.crept >= creeping * weight else None
+
+
+def _last_attack(suspicions: Sequence[Suspicion], kept: timedelta) -> list[Suspicion]:
+    """Suspicious runs, each found while the one before still is."""
+    attack: list[Suspicion] = []
+    for one in suspicions:
+        if attack and one.reading.finished_at >= attack[-1].reading.finished_at + kept:
+            attack = []
+        attack.append(one)
+    return attack
+
+
+def _facts(job: WatchedJob, snapshot: Snapshot, first: Suspicion) -> dict[str, str]:
+    reading = first.reading
+    facts = endpoint_name(job, snapshot) | {
+        "job": job.job,
+        "run_at": reading.finished_at.isoformat(),
+        "usual": f"{reading.usual:.1%}",
+    }
+    if reading.rewritten is not None:
+        facts["data_rewritten"] = f"{reading.rewritten:.0%}"
+    if reading.changed is not None:
+        facts["files_changed"] = f"{reading.changed:.0%}"
+    if first.reason == "creeping":
+        facts["in_three_runs"] = f"{reading.crept:.0%}"
+    if reading.clean_at is not None:
+        facts["last_clean_at"] = reading.clean_at.isoformat()
+    if first.raised_by:
+        facts["raised_by"] = ", ".join(sorted(first.raised_by))
+    return facts
+
+
+RANSOMWARE_SIGNATURE = Rule(NAME, check)

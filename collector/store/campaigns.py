@@ -1,0 +1,49 @@
+"""What is weighed for campaigns: incidents with a signature, of all practices, and how large the fleet is."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from collector.model.campaign import CAMPAIGN, PROVIDER, Campaign, Fleet, Signal
+from collector.model.incident import Incident
+from collector.store.connect import Connection
+
+_SIGNALS = """
+    SELECT i.practice_id, p.name AS practice, i.signature, i.since, i.opened_at AS found_at,
+        i.state <> 'resolved' AS lasts, p.created_at AS watched_since, i.campaign_id
+    FROM incident AS i JOIN practice AS p USING (practice_id)
+    WHERE i.signature IS NOT NULL AND i.opened_at > $1
+"""
+_LASTING = """
+    SELECT to_jsonb(i) - 'practice_id' FROM incident AS i
+    WHERE practice_id = $1 AND rule = $2 AND state <> 'resolved' ORDER BY subject
+"""
+_PRACTICES = "SELECT count(*) FROM practice WHERE kind = 'practice' AND retired_at IS NULL"
+# The same name as in collector/model/campaign.py.
+_TOOLS = """
+    SELECT regexp_replace(lower(tool), '\\s+v?\\d.*$', '') AS name, count(DISTINCT practice_id) AS practices
+    FROM job_now WHERE last_run_at > $1 AND state <> 'retired' GROUP BY name
+"""
+_WAKE = "INSERT INTO wake (practice_id, received_at) SELECT practice_id, $2 FROM unnest($1::uuid[]) AS practice_id"
+
+
+async def signals_since(conn: Connection, since: datetime) -> list[Signal]:
+    """Found after an instant, over or not."""
+    return [Signal(*row) for row in await conn.fetch(_SIGNALS, since)]
+
+
+async def lasting_campaigns(conn: Connection) -> tuple[Campaign, ...]:
+    rows = await conn.fetch(_LASTING, PROVIDER, CAMPAIGN)
+    return tuple(Campaign.of(Incident.model_validate_json(row[0])) for row in rows)
+
+
+async def fleet_of(conn: Connection, *, tools_since: datetime | None) -> Fleet:
+    """How many practices are watched; with an instant, how many ran each backup tool since, too."""
+    practices = await conn.fetchval(_PRACTICES)
+    rows = await conn.fetch(_TOOLS, tools_since) if tools_since else []
+    return Fleet(practices=practices, tools={row["name"]: row["practices"] for row in rows if row["name"]})
+
+
+async def wake_practices(conn: Connection, practice_ids: Collection[UUID], at: datetime) -> None:
+    """Let each be judged anew, since a campaign that it belongs to has begun or ended."""
+    await conn.execute(_WAKE, list(practice_ids), at)

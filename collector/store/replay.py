@@ -1,0 +1,76 @@
+"""What a practice's past is played again from: signs of life, the order of folding, policies, and what was raised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from collector.model.incident import Incident
+from collector.model.policy import Policy
+from collector.store.connect import Connection
+
+
+@dataclass(frozen=True)
+class LiveSpan:
+    """An endpoint was heard from one instant to another, at least once in each interval."""
+
+    endpoint_id: UUID
+    up_from: datetime
+    up_to: datetime
+    interval_s: int
+
+
+# An open span has lasted until the last heartbeat; the last one before the beginning says since when one is silent.
+_SPANS = """
+    SELECT endpoint_id, up_from, interval_s, least($3, coalesce(up_to, (
+        SELECT max(received_at) FROM heartbeat AS h
+        WHERE h.practice_id = $1 AND h.endpoint_id = s.endpoint_id AND h.received_at <= $3), up_from)) AS up_to
+    FROM liveness_span AS s
+    WHERE practice_id = $1 AND up_from <= $3 AND (up_to IS NULL OR up_to >= $2 OR NOT EXISTS (
+        SELECT FROM liveness_span AS later
+        WHERE later.practice_id = $1 AND later.endpoint_id = s.endpoint_id AND later.up_from > s.up_from
+            AND later.up_from <= $2))
+    ORDER BY endpoint_id, up_from
+"""
+_FOLDED = """
+    SELECT received_at, heartbeat_id FROM folded
+    WHERE practice_id = $1 AND fold_no > $2 AND folded_at <= $3 ORDER BY fold_no
+"""
+_POLICIES = """
+    SELECT applied_at, body FROM policy JOIN configuration USING (version)
+    WHERE practice_id = $1 AND applied_at <= $3 AND version >= coalesce((
+        SELECT max(version) FROM policy JOIN configuration USING (version)
+        WHERE practice_id = $1 AND applied_at <= $2), 0)
+    ORDER BY version
+"""
+_RAISED = """
+    SELECT to_jsonb(i) - 'practice_id' FROM incident AS i
+    WHERE practice_id = $1 AND opened_at <= $3 AND (resolved_at IS NULL OR resolved_at > $2)
+    ORDER BY opened_at, incident_id
+"""
+
+
+async def live_spans(conn: Connection, practice_id: UUID, since: datetime, until: datetime) -> list[LiveSpan]:
+    """Of every endpoint, in order; those that ended before the beginning are left out, but for the last."""
+    return [LiveSpan(**dict(row)) for row in await conn.fetch(_SPANS, practice_id, since, until)]
+
+
+async def folded_after(
+    conn: Connection, practice_id: UUID, fold_no: int, until: datetime
+) -> list[tuple[datetime, UUID]]:
+    """Which reports were folded behind a snapshot, in the order in which they were."""
+    rows = await conn.fetch(_FOLDED, practice_id, fold_no, until)
+    return [(row["received_at"], row["heartbeat_id"]) for row in rows]
+
+
+async def policies_between(
+    conn: Connection, practice_id: UUID, since: datetime, until: datetime
+) -> Sequence[tuple[datetime, Policy]]:
+    """The one that was in force at the beginning, and those after it, with when each was applied."""
+    rows = await conn.fetch(_POLICIES, practice_id, since, until)
+    return [(row["applied_at"], Policy.model_validate_json(row["body"])) for row in rows]
+
+
+async def raised_between(conn: Connection, practice_id: UUID, since: datetime, until: datetime) -> tuple[Incident, ...]:
+    """Every incident that lasted at some instant between."""
+    return tuple(Incident.model_validate_json(row[0]) for row in await conn.fetch(_RAISED, practice_id, since, until))

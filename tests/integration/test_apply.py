@@ -1,0 +1,252 @@
+"""Files of configuration put in force: one version for all of it, once, audited, and nothing where anything is wrong."""
+
+import asyncio
+import csv
+import stat
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.metrics import WorkerMetrics, new_registry
+from collector.model.heartbeat import Role
+from collector.model.policy import Every, Policy
+from collector.model.snapshot import Snapshot
+from collector.model.subject import job_subject
+from collector.store.configuration import load_policy, rules_in_force
+from collector.sweep import Engine
+from tests.factories import DAY, HOUR, backup, endpoint
+from tests.integration.house import House, count, report, rows, until
+from tests.integration.test_cli import Vigie, done, refused, vigie
+
+__all__ = ["vigie"]
+
+FLEET = """
+practices:
+  - name: Cabinet Pessac
+    labels: {kind: dental}
+    calendar:
+      open: {mon-fri: "08:00-12:00, 14:00-19:00"}
+    jobs:
+      - {name: daily, endpoint: SRV-01, cron: "0 2 * * *", grace: 2h, rpo: 26h}
+      - {name: imaging, every: 24h}
+    contacts:
+      - {name: Dr. Martin, mail: martin@pessac.example}
+  - name: Cabinet Talence
+    jobs: [{name: daily, every: 24h}]
+"""
+RULES = """
+defaults:
+  backup_late: {after: 30m}
+groups:
+  - match: {kind: dental}
+    rules: {backup_late: {after: 1h}, restore_test: {every: {imaging: 92d}}}
+overrides:
+  - {practice: Cabinet Talence, rules: {patches_overdue: {enabled: false}}}
+  - {practice: Cabinet Talence, job: daily, rules: {backup_late: {after: 5m}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "fleet.yaml").write_text(FLEET)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    return tmp_path
+
+
+async def applied(vigie: Vigie, folder: Path, *words: str) -> str:
+    """Both files, without a question; keys into a file that is new each time."""
+    keys = folder / f"keys-{len(list(folder.iterdir()))}.csv"
+    return done(await vigie("apply", *(words or (str(folder / "fleet.yaml"),)), "--yes", "--keys", str(keys)))
+
+
+async def policy_of(house: House, name: str) -> Policy:
+    practice_id = await house.owner.fetchval("SELECT practice_id FROM practice WHERE name = $1", name)
+    async with house.owner.acquire() as conn:
+        policy = await load_policy(conn, practice_id)
+    assert policy is not None
+    return policy
+
+
+def files(folder: Path) -> tuple[str, str]:
+    return str(folder / "fleet.yaml"), str(folder / "rules.yaml")
+
+
+async def test_practices_and_rules_come_into_force_as_one_version(house: House, vigie: Vigie, folder: Path) -> None:
+    said = await applied(vigie, folder, *files(folder))
+    assert "+ Cabinet Pessac: daily, imaging" in said
+    assert "SRV-01 of Cabinet Pessac" in said, "it waits for the machine"
+    pessac, talence = await policy_of(house, "Cabinet Pessac"), await policy_of(house, "Cabinet Talence")
+    assert pessac.version == talence.version == await house.owner.fetchval("SELECT max(version) FROM configuration")
+    assert await count(house, "configuration") == 1
+    assert pessac.rules.backup_late.after == HOUR
+    assert talence.rules.backup_late.after == HOUR / 2
+    assert talence.rules_of(job_subject(None, "daily")).backup_late.after == timedelta(minutes=5)
+    assert (pessac.rules.patches_overdue.enabled, talence.rules.patches_overdue.enabled) == (True, False)
+    assert pessac.contacts[0].mail == "martin@pessac.example"
+    everybody = await rows(house, "SELECT action, count(*) FROM audit GROUP BY action ORDER BY action")
+    assert [tuple(one.values()) for one in everybody] == [("add key", 2), ("add practice", 2), ("configure", 4)]
+
+
+async def test_applying_again_changes_nothing(house: House, vigie: Vigie, folder: Path) -> None:
+    await applied(vigie, folder, *files(folder))
+    before = [await count(house, table) for table in ("configuration", "policy", "rules", "audit", "wake", "practice_key")]
+    for words in (files(folder), files(folder)[:1], files(folder)[1:]):
+        said = done(await vigie("apply", *words))
+        assert "nothing to change" in said
+    after = [await count(house, table) for table in ("configuration", "policy", "rules", "audit", "wake", "practice_key")]
+    assert after == before
+
+
+async def test_keys_are_written_once_for_their_owner_alone(house: House, vigie: Vigie, folder: Path) -> None:
+    keys = folder / "keys.csv"
+    fleet = files(folder)[0]
+    assert "--keys" in refused(await vigie("apply", fleet, "--yes"))
+    assert await count(house, "practice") == 1, "the provider itself"
+    done(await vigie("apply", fleet, "--yes", "--keys", str(keys)))
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    with keys.open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [one["practice"] for one in written] == ["Cabinet Pessac", "Cabinet Talence"]
+    assert all(one["key"].startswith("vgp_") for one in written)
+    links = {row["link"] for row in await rows(house, "SELECT link FROM status_link")}
+    assert {one["status page"].rpartition("/")[2] for one in written} == links
+    (folder / "fleet.yaml").write_text(FLEET + "  - name: Third\n")
+    assert "written once" in refused(await vigie("apply", fleet, "--yes", "--keys", str(keys)))
+    assert await count(house, "practice") == 3
+
+
+async def test_what_was_changed_while_asking_is_not_overwritten(house: House, vigie: Vigie, folder: Path) -> None:
+    """A version is put in between the plan and the answer; the file of keys goes again."""
+    from collector import apply
+    from collector.administer import Deed, NotDoneError
+    from collector.configuration.read import read_files
+
+    keys, now = folder / "keys.csv", datetime.now(UTC)
+    async with house.owner.acquire() as conn:
+        prepared = await apply.prepare(conn, read_files([("fleet.yaml", FLEET)]), now)
+        done(await vigie("practice", "add", "Cabinet Pessac"))
+        with pytest.raises(NotDoneError, match="meanwhile"):
+            await apply.apply(conn, prepared, keys, "https://x", Deed("test", now), "late", lambda _: None)
+    assert not keys.exists()
+    assert await count(house, "configuration") == 1
+
+
+async def test_a_dry_run_and_a_no_change_nothing(house: House, vigie: Vigie, folder: Path) -> None:
+    said = done(await vigie("apply", *files(folder), "--dry-run"))
+    assert "+ Cabinet Talence" in said
+    assert "nobody answered" in refused(await vigie("apply", *files(folder)))
+    assert await count(house, "configuration") == 0
+
+
+@pytest.mark.parametrize(
+    ("fleet", "rules", "said"),
+    [
+        (FLEET.replace("rpo: 26h", "rpo: 26"), RULES, "fleet.yaml:8:"),
+        (FLEET, RULES.replace("backup_late: {after: 30m}", "backup_mised: {}"), "did you mean backup_missed?"),
+        (FLEET, RULES.replace("practice: Cabinet Talence, job", "practice: Cabinet Talance, job"), "did you mean Cabinet Talence?"),
+        (FLEET, RULES.replace("job: daily", "job: dayly"), "rules.yaml:9:"),
+    ],
+)
+async def test_one_mistake_keeps_all_of_it_out(
+    house: House, vigie: Vigie, folder: Path, fleet: str, rules: str, said: str
+) -> None:
+    (folder / "fleet.yaml").write_text(fleet)
+    (folder / "rules.yaml").write_text(rules)
+    result = await vigie("apply", *files(folder), "--yes", "--keys", str(folder / "keys.csv"))
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert "what is in force stays" in result.stderr
+    assert [await count(house, table) for table in ("configuration", "rules", "practice_key")] == [0, 0, 0]
+
+
+async def test_a_practice_enrolled_later_by_command_has_the_rules_in_force(
+    house: House, vigie: Vigie, folder: Path
+) -> None:
+    await applied(vigie, folder, *files(folder))
+    done(await vigie("practice", "add", "Cabinet Neuf"))
+    assert (await policy_of(house, "Cabinet Neuf")).rules.backup_late.after == HOUR / 2
+
+
+async def test_a_practice_in_the_file_is_wholly_described_and_another_stays(
+    house: House, vigie: Vigie, folder: Path
+) -> None:
+    done(await vigie("practice", "add", "Cabinet Beside"))
+    await applied(vigie, folder)
+    done(await vigie("job", "set", "Cabinet Talence", "weekly", "--every", "7d"))
+    done(await vigie("job", "set", "Cabinet Beside", "weekly", "--every", "7d"))
+    before = await policy_of(house, "Cabinet Talence")
+    said = await applied(vigie, folder)
+    assert "- job weekly" in said
+    assert "1 practice in force that no file names" in said
+    talence = await policy_of(house, "Cabinet Talence")
+    assert [job.job for job in talence.jobs.values()] == ["daily"]
+    assert talence.jobs[job_subject(None, "daily")].since == before.jobs[job_subject(None, "daily")].since
+    assert [job.job for job in (await policy_of(house, "Cabinet Beside")).jobs.values()] == ["weekly"]
+
+
+async def test_a_machine_by_name_is_found_once_it_reports(house: House, vigie: Vigie, folder: Path) -> None:
+    """Until then its job is watched as never reported; then the job of that machine alone has the schedule."""
+    await applied(vigie, folder)
+    pessac = await policy_of(house, "Cabinet Pessac")
+    now = datetime.now(UTC) + 2 * DAY
+    (waiting,) = [job for job in pessac.jobs.values() if job.job == "daily"]
+    engine = Engine(house.worker, [], WorkerMetrics(new_registry()))
+    await engine.sweep()
+    (job,) = await rows(house, "SELECT endpoint, state, reason FROM job_now WHERE job = 'daily' AND endpoint IS NOT NULL")
+    assert job == {"endpoint": "SRV-01", "state": "unknown", "reason": "never_reported"}
+    await report(house, pessac.practice_id, datetime.now(UTC), backups=(backup("daily", finished_at=datetime.now(UTC)),))
+    await engine.sweep()
+    shown = await rows(
+        house, "SELECT endpoint, state, reason FROM job_now WHERE job = 'daily' AND practice_id = $1", pessac.practice_id
+    )
+    assert shown == [{"endpoint": "SRV-01", "state": "ok", "reason": None}]
+    assert (waiting.endpoint_id, now) != (endpoint().id, None)
+
+
+async def test_two_machines_of_one_name_are_refused(house: House, vigie: Vigie, folder: Path) -> None:
+    await applied(vigie, folder)
+    pessac = await policy_of(house, "Cabinet Pessac")
+    engine = Engine(house.worker, [], WorkerMetrics(new_registry()))
+    for number in (1, 2):
+        machine = endpoint(pessac.practice_id.__class__(int=number), "SRV-01", Role.SERVER)
+        await report(house, pessac.practice_id, datetime.now(UTC), endpoint=machine)
+    await engine.sweep()
+    result = await vigie("apply", files(folder)[0])
+    assert result.exit_code == 1
+    assert "2 machines are named 'SRV-01'; retire one, or write the id" in result.stderr
+
+
+async def test_workers_follow_without_a_restart(house: House, vigie: Vigie, folder: Path) -> None:
+    """A worker that runs finds by the new policy as soon as it is applied."""
+    fleet = folder / "fleet.yaml"
+    fleet.write_text("practices: [{name: A, jobs: [{name: daily, every: 24h, grace: 0s}]}]")
+    await applied(vigie, folder)
+    engine = Engine(house.worker, [], WorkerMetrics(new_registry()))
+
+    async def work() -> None:
+        while True:
+            await engine.sweep()
+            await asyncio.sleep(0.05)
+
+    async with _task(work()):
+        await until(lambda: house.owner.fetchval("SELECT count(*) FROM practice_now"))
+        assert await count(house, "incident") == 0
+        fleet.write_text("practices: [{name: A, jobs: [{name: daily, every: 1s, grace: 0s}]}]")
+        await applied(vigie, folder)
+        version = await house.owner.fetchval("SELECT max(version) FROM configuration")
+        await until(lambda: count(house, "incident"))
+    (found,) = await rows(house, "SELECT rule, policy_version FROM incident")
+    assert found == {"rule": "backup_missed", "policy_version": version}
+
+
+class _task:  # noqa: N801 - reads as a word in `async with`
+    def __init__(self, work: object) -> None:
+        self._work = work
+
+    async def __aenter__(self) -> None:
+        self._running = asyncio.ensure_future(self._work)  # type: ignore[arg-type]
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.cancel()

@@ -1,0 +1,350 @@
+"""Back from an outage of ours: no false finding is raised, no true one is hidden, and nothing flaps."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from collector.judge import Verdict
+from collector.model.finding import Finding, State
+from collector.model.fold import fold
+from collector.model.heartbeat import Backup, RunStatus, Sections
+from collector.model.policy import Cron, Every, JobPolicy, Policy, Schedule
+from collector.model.report import Source
+from collector.model.rule_settings import OwnOutage, RpoBreached, RuleSettings
+from collector.model.snapshot import Gap, JobState, Sighting, Snapshot
+from collector.model.subject import PRACTICE, Subject, endpoint_subject, job_subject
+from collector.rules.registry import evaluate
+from collector.rules.standing import standing
+from tests.factories import (
+    DAY,
+    ENDPOINT,
+    HOUR,
+    MINUTE,
+    NOW,
+    backup,
+    endpoint,
+    endpoint_state,
+    job_policy,
+    job_state,
+    policy,
+    report,
+    run,
+    snapshot,
+)
+from tests.unit.test_tickets import House
+
+SECOND = timedelta(seconds=1)
+TICK = timedelta(microseconds=1)
+BACK = NOW + 2 * HOUR
+OUTAGE = Gap(start=NOW, end=BACK)
+CAUGHT_UP = BACK + 15 * MINUTE
+SERVER = endpoint_subject(ENDPOINT)
+JOB = job_subject(ENDPOINT, "daily")
+
+
+class Story:
+    """A practice as reports, signs of life and our own gaps make it, judged again and again."""
+
+    def __init__(self, configured: Policy) -> None:
+        self.house = House(configured)
+        self.known = snapshot()
+        self.sightings: dict[UUID, Sighting] = {}
+        self.changed: list[tuple[datetime, str, Subject, str]] = []
+
+    def hear(
+        self, machine: UUID, at: datetime, *backups: Backup, queued: int = 0, sent_at: datetime | None = None
+    ) -> None:
+        told = report(
+            sent_at or at,
+            received_at=at,
+            sections=Sections(backups=backups or None),
+            identity=endpoint(machine),
+            endpoint_id=machine,
+            queued=queued,
+            clock_at=at,
+        )
+        self.known = fold(self.known, told)
+        self.sightings[machine] = Sighting(received_at=at, interval_s=60, queued=queued)
+
+    def judge(self, now: datetime) -> Verdict:
+        gaps = (Gap(start=NOW, end=min(now, BACK)),) if now > NOW else ()
+        verdict = self.house.judge(self.known.observed(self.sightings, gaps), now)
+        self.changed += [(now, one.incident.rule, one.incident.subject, one.what.value) for one in verdict.changes]
+        return verdict
+
+    def judge_until(self, since: datetime, until: datetime) -> None:
+        """Each half minute, and whenever it is due."""
+        now = since
+        while now < until:
+            due = self.judge(now).next_due
+            now = min([now + MINUTE / 2, *([due] if due else [])])
+
+
+WELL, MISSED, GONE, FAILING = (UUID(int=n) for n in range(1, 5))
+# Missed a minute after the outage began, and so a minute after it ended.
+LAST_RUN = NOW - DAY - 59 * MINUTE
+
+
+def told_until_the_outage() -> Story:
+    """Four servers: their backups fall due within the outage, and one of them failed before it."""
+    rules = RuleSettings(rpo_breached=RpoBreached(rpo=DAY + 90 * MINUTE))
+    story = Story(
+        policy([job_policy(endpoint_id=one, since=LAST_RUN) for one in (WELL, MISSED, GONE, FAILING)], rules=rules)
+    )
+    for machine in (WELL, MISSED, GONE):
+        story.hear(machine, LAST_RUN, backup(finished_at=LAST_RUN))
+    story.hear(
+        FAILING, NOW - HOUR, backup(finished_at=NOW - 2 * HOUR), backup(status=RunStatus.FAILED, finished_at=NOW - HOUR)
+    )
+    for machine in (WELL, MISSED, GONE, FAILING):
+        story.hear(machine, NOW - 10 * SECOND)
+    story.judge_until(NOW - 10 * SECOND, NOW)
+    return story
+
+
+def test_back_from_two_hours_down_nothing_false_is_raised_and_nothing_true_is_hidden() -> None:
+    story = told_until_the_outage()
+    failed = (NOW - 10 * SECOND, "backup_failed", job_subject(FAILING, "daily"), "opened")
+    assert story.changed == [failed]
+
+    # Nobody is heard within the outage, and at first nobody after it.
+    story.judge_until(NOW, BACK + 3 * MINUTE)
+    assert story.changed == [failed]
+
+    # Spools are emptied, the oldest first. One backup ran within the outage, one has failed and run again.
+    ran = backup(finished_at=NOW + 10 * MINUTE)
+    story.hear(WELL, BACK + 3 * MINUTE, queued=100, sent_at=NOW + MINUTE)
+    story.hear(FAILING, BACK + 3 * MINUTE, queued=3, sent_at=NOW + MINUTE)
+    story.hear(MISSED, BACK + 3 * MINUTE, queued=100, sent_at=NOW + MINUTE)
+    story.judge_until(BACK + 3 * MINUTE, BACK + 5 * MINUTE)
+    assert story.changed == [failed]
+    story.hear(WELL, BACK + 5 * MINUTE, ran, queued=50, sent_at=NOW + 11 * MINUTE)
+    story.judge_until(BACK + 5 * MINUTE, BACK + 6 * MINUTE)
+    story.hear(WELL, BACK + 6 * MINUTE)
+    story.hear(FAILING, BACK + 6 * MINUTE)
+    assert story.changed == [failed]
+
+    # One has no more to tell, and no backup: it was missed.
+    story.hear(MISSED, BACK + 6 * MINUTE)
+    story.judge(BACK + 6 * MINUTE)
+    missed = [
+        (BACK + 6 * MINUTE, rule, job_subject(MISSED, "daily"), "opened") for rule in ("backup_missed", "rpo_breached")
+    ]
+    assert sorted(story.changed[1:]) == missed
+
+    # One is never heard again: when it had time enough it is missing, and so is its backup.
+    for minutes in range(7, 21):
+        now = BACK + minutes * MINUTE
+        for machine in (WELL, MISSED, FAILING):
+            story.hear(machine, now)
+        story.judge_until(now, now + MINUTE)
+    gone = [
+        (CAUGHT_UP, "backup_missed", job_subject(GONE, "daily"), "opened"),
+        (CAUGHT_UP, "heartbeat_missing", endpoint_subject(GONE), "opened"),
+        (CAUGHT_UP, "rpo_breached", job_subject(GONE, "daily"), "opened"),
+    ]
+    assert sorted(story.changed[3:]) == gone
+    roots = {one.root for one in story.house.tickets.values()}
+    assert roots == {job_subject(FAILING, "daily"), job_subject(MISSED, "daily"), endpoint_subject(GONE)}
+
+
+def test_practice_struck_during_our_outage_alarms_when_it_had_time_to_come_back() -> None:
+    """As after a shortfall, which counts as ours for an hour at most."""
+    story = Story(policy())
+    for machine in (WELL, MISSED):
+        story.hear(machine, NOW - 10 * SECOND)
+    story.judge_until(NOW, CAUGHT_UP)
+    assert story.changed == []
+    story.judge_until(CAUGHT_UP, CAUGHT_UP + HOUR)
+    assert (CAUGHT_UP, "practice_silent", PRACTICE, "opened") in story.changed
+    assert {change[0] for change in story.changed} == {CAUGHT_UP}
+    assert [one.root for one in story.house.tickets.values()] == [PRACTICE]
+
+
+def test_what_was_found_before_the_outage_is_seen_as_bad_as_it_was() -> None:
+    story = told_until_the_outage()
+    verdict = story.judge(NOW + HOUR)
+    seen = standing(verdict.seen, story.house.policy, verdict.evaluation.findings, NOW + HOUR)
+    by_machine = {one.endpoint_id: (one.state, one.reason) for one in seen.jobs}
+    assert by_machine[FAILING] == (State.CRITICAL, "backup_failed.failed")
+    assert seen.state is State.CRITICAL
+
+
+def test_what_is_in_doubt_is_seen_as_unknown_and_why() -> None:
+    known = snapshot([endpoint_state(NOW - MINUTE)], [FAILED], gaps=(OUTAGE,))
+    findings = evaluate(known, policy([job_policy()]), BACK + 5 * MINUTE).findings
+    seen = standing(known, policy([job_policy()]), findings, BACK + 5 * MINUTE)
+    assert [(one.state, one.reason) for one in (*seen.endpoints, *seen.jobs)] == [(State.UNKNOWN, "catching_up")] * 2
+
+
+FAILED = job_state(last_run=run(NOW - HOUR, RunStatus.FAILED))
+
+
+def grey(found: tuple[Finding, ...], rule: str = "backup_failed") -> str | None:
+    (one,) = [one for one in found if one.rule == rule]
+    return one.grey
+
+
+def failing(seen_at: datetime, *gaps: Gap, queued: int = 0, interval_s: int = 60) -> Snapshot:
+    sighting = Sighting(received_at=seen_at, interval_s=interval_s, queued=queued)
+    return snapshot([endpoint_state(sighting=sighting)], [FAILED], gaps=gaps or (OUTAGE,))
+
+
+def assert_grey_between(known: Snapshot, since: datetime, until: datetime, configured: Policy | None = None) -> None:
+    configured = configured or policy()
+    edges = {since - TICK: None, since: "catching_up", until - TICK: "catching_up", until: None}
+    for now, expected in edges.items():
+        assert grey(evaluate(known, configured, now).findings) == expected
+    for now, due in ((since - TICK, since), (until - TICK, until)):
+        assert evaluate(known, configured, now).next_due == due
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "queued"),
+    [(NOW - MINUTE, 0), (NOW + 2 * SECOND, 0), (BACK, 1), (BACK + 5 * MINUTE, 7), (BACK - TICK, 7)],
+    ids=["not-heard", "heard-as-it-began", "more-waits", "more-waits-later", "not-heard-since"],
+)
+def test_endpoint_catches_up_until_it_had_time_enough(seen_at: datetime, queued: int) -> None:
+    assert_grey_between(failing(seen_at, queued=queued, interval_s=86_400), NOW, CAUGHT_UP)
+
+
+@pytest.mark.parametrize("seen_at", [BACK, BACK + MINUTE])
+def test_endpoint_that_has_no_more_to_send_has_caught_up(seen_at: datetime) -> None:
+    known = failing(seen_at)
+    assert grey(evaluate(known, policy(), max(seen_at, BACK)).findings) is None
+
+
+def test_endpoint_that_gets_through_while_most_do_not_is_heard_until_it_is_overdue() -> None:
+    """Where the way to us is broken for most: a practice that is struck next must not wait for an hour."""
+    seen_at = NOW + HOUR
+    assert_grey_between(failing(seen_at), seen_at + 75 * SECOND, CAUGHT_UP)
+
+
+@pytest.mark.parametrize(
+    ("length", "time_enough"),
+    [
+        (4 * SECOND, 68 * SECOND),
+        (MINUTE, 3 * MINUTE),
+        (7 * MINUTE, 15 * MINUTE),
+        (7 * MINUTE + SECOND, 15 * MINUTE),
+        (DAY, 15 * MINUTE),
+    ],
+)
+def test_after_a_short_outage_agents_are_back_soon(length: timedelta, time_enough: timedelta) -> None:
+    known = failing(NOW - MINUTE, Gap(start=NOW, end=NOW + length), interval_s=86_400)
+    assert_grey_between(known, NOW, NOW + length + time_enough)
+
+
+def outage_rules(**setting: Any) -> Policy:
+    return policy(rules=RuleSettings(own_outage=OwnOutage(**setting)))
+
+
+def test_provider_sets_how_long_catching_up_may_take() -> None:
+    known = failing(NOW - MINUTE, interval_s=86_400)
+    assert_grey_between(known, NOW, BACK + HOUR, outage_rules(catching_up=HOUR))
+    assert grey(evaluate(known, outage_rules(enabled=False), BACK).findings) is None
+
+
+def test_practice_as_a_whole_is_in_doubt_while_any_of_its_machines_is() -> None:
+    other = endpoint_state(BACK + MINUTE, endpoint_id=WELL)
+    known = snapshot([endpoint_state(NOW - MINUTE), other], gaps=(OUTAGE,))
+    now = BACK + 5 * MINUTE
+    found = evaluate(known, policy(), now).findings
+    assert grey(found, "practice_silent") == "catching_up"
+    assert {one.subject: (one.grey, one.inhibited_by) for one in found if one.rule == "heartbeat_missing"} == {
+        SERVER: ("catching_up", None),
+        endpoint_subject(WELL): (None, None),
+    }
+    found = evaluate(known, policy(), CAUGHT_UP).findings
+    assert {one.rule: (one.grey, one.inhibited_by) for one in found} == {
+        "practice_silent": (None, None),
+        "heartbeat_missing": (None, "practice_silent"),
+    }
+
+
+# Jobs that scripts tell of by ping, or by mail: what met our outage is lost.
+CRON = Cron(expression="0 3 * * *", zone="UTC")
+THREE = datetime(2026, 11, 22, 3, tzinfo=NOW.tzinfo)
+LAST = THREE - DAY + 10 * MINUTE
+PINGED = job_subject(None, "daily")
+
+
+def pinged(last_run_at: datetime = LAST, source: Source = Source.PING, **more: object) -> JobState:
+    ended = run(last_run_at).model_copy(update={"source": source})
+    return job_state(last_run=ended, endpoint_id=None, **more)
+
+
+def by_script(schedule: Schedule = CRON, since: datetime = LAST) -> JobPolicy:
+    return job_policy(schedule=schedule, endpoint_id=None, since=since)
+
+
+def missed(job: JobState | None, scheduled: JobPolicy, gap: Gap, now: datetime) -> str | None:
+    known = snapshot(jobs=[job] if job else [], gaps=(gap,))
+    return grey(evaluate(known, policy([scheduled]), now).findings, "backup_missed")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "lost"),
+    [
+        (THREE - HOUR, THREE - 5 * MINUTE, False),
+        (THREE - HOUR, THREE - 5 * MINUTE + TICK, True),  # a clock ahead of ours
+        (THREE + 10 * MINUTE, THREE + 20 * MINUTE, True),
+        (THREE + 10 * MINUTE, THREE + 10 * MINUTE + 30 * SECOND, True),
+        (THREE + 10 * MINUTE, THREE + 10 * MINUTE + 30 * SECOND - TICK, False),  # curl tries again
+        (THREE + HOUR - TICK, THREE + 2 * HOUR, True),
+        (THREE + HOUR, THREE + 2 * HOUR, False),
+    ],
+)
+def test_ping_that_may_have_met_our_outage_is_lost(start: datetime, end: datetime, *, lost: bool) -> None:
+    now = THREE + 5 * HOUR
+    assert missed(pinged(), by_script(), Gap(start=start, end=end), now) == ("our_outage" if lost else None)
+
+
+@pytest.mark.parametrize("source", [Source.PING, Source.MAIL])
+def test_lost_ping_is_in_doubt_until_the_next_one_is_missed(source: Source) -> None:
+    gap = Gap(start=THREE + 10 * MINUTE, end=THREE + 20 * MINUTE)
+    until = THREE + DAY + HOUR
+    known = snapshot(jobs=[pinged(source=source)], gaps=(gap,))
+    before = evaluate(known, policy([by_script()]), until - TICK)
+    assert (grey(before.findings, "backup_missed"), before.next_due) == ("our_outage", until)
+    after = evaluate(known, policy([by_script()]), until).findings
+    assert grey(after, "backup_missed") is None
+    assert [one.since for one in after if one.rule == "backup_missed"] == [THREE + HOUR + 10 * MINUTE]
+
+
+def test_outage_of_days_loses_every_ping_within_it() -> None:
+    gap = Gap(start=THREE + 10 * MINUTE, end=THREE + 2 * DAY + HOUR)
+    until = THREE + 3 * DAY + HOUR
+    assert missed(pinged(), by_script(), gap, until - TICK) == "our_outage"
+    assert missed(pinged(), by_script(), gap, until) is None
+
+
+def test_job_that_was_never_heard_of_is_in_doubt_like_another() -> None:
+    gap = Gap(start=THREE + 10 * MINUTE, end=THREE + 20 * MINUTE)
+    assert missed(None, by_script(), gap, THREE + 3 * HOUR) == "our_outage"
+
+
+def test_ping_every_so_often_may_come_early_by_its_grace() -> None:
+    due = NOW + 10 * HOUR
+    every = by_script(Every(period=DAY))
+    early, too_early = (Gap(start=due - 2 * HOUR, end=due - HOUR + moved) for moved in (TICK, timedelta(0)))
+    assert missed(pinged(due - DAY), every, early, due + 3 * HOUR) == "our_outage"
+    assert missed(pinged(due - DAY), every, too_early, due + 3 * HOUR) is None
+    # The next one may have been told last before the outage ended.
+    assert missed(pinged(due - DAY), every, early, early.end + DAY + HOUR - TICK) == "our_outage"
+    assert missed(pinged(due - DAY), every, early, early.end + DAY + HOUR) is None
+
+
+def test_what_an_agent_tells_is_never_lost() -> None:
+    gap = Gap(start=THREE + 10 * MINUTE, end=THREE + 20 * MINUTE)
+    assert missed(pinged(source=Source.AGENT), by_script(), gap, THREE + 5 * HOUR) is None
+
+
+def test_age_of_a_backup_told_by_ping_counts_on() -> None:
+    gap = Gap(start=THREE + 10 * MINUTE, end=THREE + 20 * MINUTE)
+    known = snapshot(jobs=[pinged()], gaps=(gap,))
+    configured = policy([by_script().model_copy(update={"rpo": 25 * HOUR})])
+    found = evaluate(known, configured, THREE + 5 * HOUR).findings
+    assert {one.rule: one.grey for one in found} == {"backup_missed": "our_outage", "rpo_breached": None}

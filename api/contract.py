@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from collector.model.campaign import PROVIDER
 from collector.model.finding import Severity, State
 from collector.model.heartbeat import Role, RunStatus
 from collector.model.incident import IncidentState, TicketState
@@ -111,11 +112,14 @@ class IncidentAnswer(Answer):
     """A finding that lasts or lasted."""
 
     incident_id: UUID
-    practice_id: UUID
+    practice_id: UUID = Field(description=f"`{PROVIDER}` for what concerns the provider itself, such as a campaign")
     practice: str
     rule: str
     reason: str
-    subject: str = Field(description="what it is about: `endpoint:<id>` or `job:<endpoint id or ->:<name>`")
+    subject: str = Field(
+        description="what it is about: `practice`, `endpoint:<id>`, `job:<endpoint id or ->:<name>`, "
+        "`alert:<endpoint id>:<alert>`, or `campaign:<what>` of the provider"
+    )
     root: str = Field(description="what its ticket is keyed by")
     severity: Severity
     state: IncidentState
@@ -127,6 +131,8 @@ class IncidentAnswer(Answer):
     resolution: str | None
     facts: dict[str, str]
     ticket_id: UUID | None
+    inhibited_by: str | None = Field(description="the rule whose incident speaks for it, and has the ticket")
+    campaign_id: UUID | None = Field(description="the campaign that it belongs to, or did while that lasted")
 
     @classmethod
     def of(cls, row: IncidentRow) -> Self:

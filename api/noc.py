@@ -15,6 +15,7 @@ from api.language import NOC_LANGUAGE
 from api.moments import Moments
 from api.pulse import Lapse, Outage, lapse, outage
 from api.session import OwnForm, SignedIn
+from collector.model.campaign import PROVIDER
 from collector.model.finding import State
 from collector.store.acknowledgement import acknowledge
 from collector.store.connect import COMMAND_TIMEOUT_S
@@ -34,6 +35,7 @@ routes = APIRouter(include_in_schema=False)
 PRACTICES_SHOWN = 50
 INCIDENTS_SHOWN = 5
 ODDITIES_SHOWN = 3
+CAMPAIGNS_SHOWN = 20
 _NEEDS_US = frozenset({State.CRITICAL, State.WARNING, State.UNKNOWN})
 
 
@@ -50,8 +52,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the page shows of the fleet; `following` is where the next page begins."""
+    """What the page shows of the fleet: `ours` is the provider's own; `following` is where the next page begins."""
 
+    ours: list[LastingIncident]
     counts: dict[State, int]
     needs: list[Need]
     following: str | None
@@ -120,9 +123,11 @@ async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None)
         lasting = await lasting_by_practice(conn, practice_ids, INCIDENTS_SHOWN)
         uncovered = await uncovered_by_practice(conn, practice_ids)
         oddities = await oddities_by_practice(conn, practice_ids, ODDITIES_SHOWN)
+        ours = await lasting_by_practice(conn, [PROVIDER], CAMPAIGNS_SHOWN)
         counts = await count_by_state(conn)
         beat = await pulse(conn, now)
     return Overview(
+        ours=ours[PROVIDER],
         counts=dict(counts),
         needs=[
             Need(

@@ -96,7 +96,13 @@ async def apply(
                 raise NotDoneError("the configuration was changed meanwhile; apply again to see what is left to do")
             _write_keys(file, await _enrol(conn, prepared.new, deed), base_url)
             return await put_policies(
-                conn, policies, at=deed.at, actor=deed.actor, summary=summary, rules=_body(compiled.rules), advance=advance
+                conn,
+                policies,
+                at=deed.at,
+                actor=deed.actor,
+                summary=summary,
+                rules=_body(compiled.rules),
+                advance=advance,
             )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from collector.escalation.campaigns import to_be_told
 from collector.escalation.tickets import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge_provider
-from collector.model.campaign import PROVIDER, Fleet, Kind, Signal, pattern_of
+from collector.model.campaign import PROVIDER, PROVIDER_NAME, Fleet, Kind, Signal, pattern_of
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign as Setting
 from collector.model.snapshot import Snapshot
@@ -31,8 +31,6 @@ from collector.store.outbox import TICKETS, post
 from collector.store.wakes import settle, take_wakes
 
 ACTOR = "vigie"
-# How messages and lists call it, where they name a practice.
-NAME = "Provider"
 
 
 async def oversee(pool: Pool, now: datetime) -> Verdict | None:
@@ -58,7 +56,7 @@ async def _record(conn: Connection, now: datetime) -> Record:
     policies = await load_policies(conn, [PROVIDER])
     return Record(
         snapshot=Snapshot(practice_id=PROVIDER),
-        policy=policies.get(PROVIDER) or Policy(practice_id=PROVIDER, practice=NAME),
+        policy=policies.get(PROVIDER) or Policy(practice_id=PROVIDER, practice=PROVIDER_NAME),
         incidents=(await lasting_incidents(conn, [PROVIDER]))[PROVIDER],
         tickets=(await recent_tickets(conn, [PROVIDER], now, REOPEN_WINDOW))[PROVIDER],
     )

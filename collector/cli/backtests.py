@@ -24,6 +24,9 @@ _MARKS = {
     Shift.ADDED: ("+", "green"), Shift.GONE: ("-", "red"), Shift.EARLIER: ("<", "yellow"), Shift.LATER: (">", "yellow"),
     Shift.WORSE: ("!", "yellow"), Shift.MILDER: ("~", "yellow"),
 }  # fmt: skip
+# What was raised then, what the policies in force raise now, what the new rules would; then how these two differ.
+_COLUMNS = ("live", "in force", "new", *Shift)
+_ALWAYS = 3
 
 
 def run_backtest(book: Rulebook, since: timedelta, practice: str | None, *, as_json: bool) -> None:
@@ -53,6 +56,7 @@ def _tell(replays: Sequence[Replay], since: timedelta, until: datetime) -> None:
             out.print(Text(one.practice.name, "bold"))
         for change in moved:
             _tell_moved(one, change)
+    out.print()
     out.print(_table(replays))
     out.print(
         f"{len(replays):,} practice{'s' if len(replays) != 1 else ''}, {write_duration(since)} until "
@@ -101,12 +105,15 @@ def _about(one: Replay, incident: Incident) -> str:
 
 
 def _table(replays: Sequence[Replay]) -> Table:
+    """A way in which nothing differs has no column."""
+    counts = _counts(replays)
+    columns = [place for place in range(len(_COLUMNS)) if place < _ALWAYS or any(row[place] for row in counts.values())]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("rule")
-    for name in ("raised live", "in force", "new rules", *Shift):
-        table.add_column(name, justify="right")
-    for rule, row in _counts(replays).items():
-        table.add_row(rule, *(str(number) if number else "·" for number in row))
+    table.add_column("rule", no_wrap=True)
+    for place in columns:
+        table.add_column(_COLUMNS[place], justify="right", no_wrap=True)
+    for rule, row in counts.items():
+        table.add_row(rule, *(str(row[place] or "·") for place in columns))
     return table
 
 
@@ -127,10 +134,7 @@ def _data(one: Replay) -> dict[str, object]:
     return {
         "practice": one.practice.name,
         "since": one.since.isoformat(),
-        "counts": {
-            rule: dict(zip(("live", "in_force", "new", *Shift), row, strict=True))
-            for rule, row in _counts([one]).items()
-        },
+        "counts": {rule: dict(zip(_COLUMNS, row, strict=True)) for rule, row in _counts([one]).items()},
         "changes": [
             {
                 "change": moved.shift,

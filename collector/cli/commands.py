@@ -22,8 +22,10 @@ from collector.cli.pings import ping_app
 from collector.cli.practices import endpoint_app, job_app, link_app, practice_app
 from collector.cli.processes import serve
 from collector.cli.rules import rules_app
+from collector.cli.simulate import simulate
 from collector.cli.trials import rules_backtest, rules_test
 from collector.cli.words import act, duration, out, settings
+from collector.configuration.schemas import FORMS, schema_text
 from collector.model.heartbeat import Heartbeat
 from collector.store.connect import Connection
 from collector.store.migrate import apply_migrations, prepare
@@ -45,6 +47,7 @@ app.add_typer(operator_app, name="operator")
 app.add_typer(rules_app, name="rules")
 rules_app.command("test")(rules_test)
 rules_app.command("backtest")(rules_backtest)
+app.command()(simulate)
 app.command("apply")(apply)
 
 
@@ -100,8 +103,10 @@ def demo(
 
 @app.command()
 def schema(target: Annotated[Path, typer.Argument()] = Path("collector/model/heartbeat.schema.json")) -> None:
-    """Write the JSON Schema of the heartbeat."""
+    """Write the JSON Schemas of the heartbeat, and of fleet.yaml and rules.yaml."""
     target.write_text(json.dumps(Heartbeat.model_json_schema(), indent=2, sort_keys=True) + "\n")
+    for file, form in FORMS.items():
+        file.write_text(schema_text(form), "utf-8")
 
 
 @app.command(

@@ -70,7 +70,10 @@ def _apply(prepared: Prepared, keys: Path | None, summary: str) -> None:
     out.print(f"version {version} is in force", style="green")
     if prepared.new:
         out.print(f"keys and status pages of {len(prepared.new):,} new practices: {keys}", markup=False)
-        err.print("The keys stand there alone; only their hashes are kept. Give each to its practice, then delete the file.", style="yellow")
+        err.print(
+            "The keys stand there alone; only their hashes are kept. Give each to its practice, then delete the file.",
+            style="yellow",
+        )
 
 
 async def _prepared(conn: Connection, files: Files, deed: Deed) -> Prepared:
@@ -108,7 +111,9 @@ def refuse_all(error: FaultyError) -> NoReturn:
     for fault in error.faults:
         err.print(str(fault), style="red", markup=False)
     count = len(error.faults)
-    err.print(f"vigie: {count} mistake{'' if count == 1 else 's'}; nothing was changed, what is in force stays", markup=False)
+    err.print(
+        f"vigie: {count} mistake{'' if count == 1 else 's'}; nothing was changed, what is in force stays", markup=False
+    )
     raise typer.Exit(1)
 
 

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from collector.cli.words import err, out
-from collector.configuration.faults import FaultyError
+from collector.configuration.faults import Fault, FaultyError
 from collector.scenario.expectation import Wrong
 from collector.scenario.play import Look, Outcome, play
 from collector.scenario.reading import read_scenarios
@@ -30,11 +30,16 @@ class Played:
 
 def run_scenarios(paths: Sequence[Path], *, trace: bool, as_json: bool) -> int:
     """0 if all held, 1 if one did not, 2 if a file cannot be played."""
-    try:
-        stories = [(path, story) for path in _files(paths) for story in read_scenarios(path)]
-    except FaultyError as error:
-        for fault in error.faults:
-            err.print(f"vigie: {fault}", style="red", markup=False)
+    stories: list[tuple[Path, Story]] = []
+    faults: list[Fault] = []
+    for path in _files(paths):
+        try:
+            stories += [(path, story) for story in read_scenarios(path)]
+        except FaultyError as error:
+            faults += error.faults
+    if faults or not stories:
+        for said in map(str, faults) if faults else ["there is no scenario in what was named"]:
+            err.print(f"vigie: {said}", style="red", markup=False)
         return 2
     played = list(_played(stories))
     if as_json:

@@ -12,12 +12,15 @@ from collector.cli.scenarios import run_scenarios
 from collector.cli.words import duration, refuse
 from collector.configuration.rules import Rulebook
 
+# Long enough to hold holidays and a few bad weeks, short enough to be played in minutes.
+A_QUARTER = timedelta(days=90)
+
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 def rules_test(
     files: Annotated[list[Path], typer.Argument(help="scenario files, or folders of them", metavar="FILE...")],
-    trace: Annotated[bool, typer.Option("--trace", help="tell all that was raised, of scenarios that hold too")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="tell what was raised, of those that hold too")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play scenarios, and compare what is open with what is expected; ends with 1 if one does not hold."""
@@ -27,8 +30,9 @@ def rules_test(
 def rules_backtest(
     rules: Annotated[Path, typer.Option("--rules", help="the rules.yaml to try", metavar="FILE")],
     since: Annotated[
-        timedelta, typer.Option("--since", parser=duration, metavar="DURATION", help="how far back: 90d")
-    ] = timedelta(days=90),
+        timedelta | None,
+        typer.Option(parser=duration, metavar="DURATION", help="how far back; 90d unless set"),
+    ] = None,
     practice: Annotated[
         str | None, typer.Option("--practice", help="one practice's name or id; without it, all")
     ] = None,
@@ -39,4 +43,4 @@ def rules_backtest(
         read = read_or_refuse([rules], progress)
     if read.rules is None:
         refuse(f"{rules} says nothing about rules")
-    run_backtest(Rulebook(read.rules), since, practice, as_json=as_json)
+    run_backtest(Rulebook(read.rules), since or A_QUARTER, practice, as_json=as_json)

@@ -34,6 +34,7 @@ class Compiled:
     """`beside` counts the practices in force that no file names; `rules` where they differ from those in force."""
 
     changes: tuple[Change, ...]
+    named: int
     unchanged: int
     beside: int
     rules: RulesForm | None
@@ -64,6 +65,7 @@ def compile_all(
             changes.append(Change(policy, after))
     return Compiled(
         changes=tuple(changes),
+        named=len(named),
         unchanged=unchanged,
         beside=len(in_force.policies.keys() - named),
         rules=rules if rules is not None and _said(rules) != _said(in_force.rules) else None,
@@ -138,4 +140,3 @@ def _endpoint(endpoint: str | None, practice_id: UUID, machines: _Machines) -> U
     stands = awaited(practice_id, endpoint)
     machines[stands] = endpoint
     return stands
-

@@ -106,7 +106,9 @@ class _Reading:
 
     def _grow(self, size: int, node: Node, steps: Steps) -> None:
         if self._count <= MOST_VALUES < self._count + size:
-            self._bottomless(node, steps, f"the file holds more than {MOST_VALUES:,} values, aliases counted as repeated")
+            self._bottomless(
+                node, steps, f"the file holds more than {MOST_VALUES:,} values, aliases counted as repeated"
+            )
         self._count += size
 
     def _bottomless(self, node: Node, steps: Steps, message: str) -> None:

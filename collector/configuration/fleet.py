@@ -9,16 +9,41 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from collector.configuration.hours import DaysText, HoursText, week_of
 from collector.model.calendar import Calendar, Closure, Holidays
-from collector.model.duration import Duration
+from collector.model.duration import Duration, write_duration
 from collector.model.heartbeat import JobName
 from collector.model.policy import DEFAULT_GRACE, Cron, Every, Schedule, Zone, check_cron
 from collector.model.value import ONE_LINE
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ONE_LINE, strip_whitespace=True)]
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(f"{name!r} holds what cannot be printed")
+    return name
+
+
 # A name stands in the audit log, on pages and in tickets, and is what a practice is found by.
-PracticeName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$")]
-_Longest = Field(ge=timedelta(seconds=1), le=timedelta(days=400))
-Period = Annotated[Duration, _Longest]
+PracticeName = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$"), AfterValidator(_printable)
+]
+LONGEST = timedelta(days=400)
+
+
+def _bounded(length: timedelta) -> timedelta:
+    if length > LONGEST:
+        raise ValueError(f"{write_duration(length)} must be at most {write_duration(LONGEST)}")
+    return length
+
+
+def _lasting(length: timedelta) -> timedelta:
+    if length < timedelta(seconds=1):
+        raise ValueError("must be at least 1s")
+    return length
+
+
+Length = Annotated[Duration, AfterValidator(_bounded)]
+Period = Annotated[Length, AfterValidator(_lasting)]
 CronText = Annotated[str, AfterValidator(check_cron), WithJsonSchema({"type": "string", "examples": ["0 2 * * *"]})]
 
 
@@ -41,7 +66,7 @@ class JobForm(Form):
     """A run at the times of this cron expression."""
     zone: Zone | None = None
     """Of the cron expression; the practice's by default."""
-    grace: Annotated[Duration, Field(le=timedelta(days=400))] = DEFAULT_GRACE
+    grace: Length = DEFAULT_GRACE
     """How late a run may end; also the longest run."""
     rpo: Period | None = None
     """The largest tolerated age of the last good backup."""

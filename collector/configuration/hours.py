@@ -85,7 +85,9 @@ def write_week(week: Week) -> str:
 
 
 def _write_day(stretches: Iterable[Hours]) -> str:
-    return ", ".join(f"{one.opens:%H:%M}-{'24:00' if one.closes == time(0) else f'{one.closes:%H:%M}'}" for one in stretches)
+    return ", ".join(
+        f"{one.opens:%H:%M}-{'24:00' if one.closes == time(0) else f'{one.closes:%H:%M}'}" for one in stretches
+    )
 
 
 def _checked_days(written: str) -> str:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from collector.configuration.document import Document
 from collector.configuration.faults import Fault, Steps, did_you_mean
+from collector.configuration.words import say
 
 _NUMBER_AND_UNIT = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zA-Zé]*)\.?")
 _UNITS = {
@@ -38,6 +39,7 @@ _SAID = {
     "time_delta_parsing": "{input} is no duration",
     "time_delta_type": "{input} is no duration",
 }
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _NEED_DASH = {"tuple_type", "frozen_set_type"}
 
 
@@ -63,7 +65,8 @@ def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[st
             words = re.findall(r"'([^']*)'", expected)
             return f"{written!r} is none of {', '.join(words)}", did_you_mean(str(written), words)
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
-            return f"{written!r}: {error['msg'].removeprefix('Input ').replace('should', 'must')}", None
+            [(bound, value)] = error["ctx"].items()
+            return f"{say(written)} must be {_BOUNDS[bound]} {say(value)}", None
     if kind in _SAID:
         return _SAID[kind].format(input=repr(written)), _how(kind, steps, written)
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")

@@ -44,7 +44,7 @@ def plan(compiled: Compiled, reported: Mapping[str, frozenset[str]], rules: Rule
     lines += [Line(Sign.NOTE, note) for note in notes(rules, [change.after for change in compiled.changes])]
     if compiled.unchanged:
         lines.append(Line(Sign.SAME, f"{_practices(compiled.unchanged)} as the files say already"))
-    if compiled.beside:
+    if compiled.beside and compiled.named:
         lines.append(Line(Sign.SAME, f"{_practices(compiled.beside)} in force that no file names, kept as they are"))
     return tuple(lines)
 
@@ -117,9 +117,7 @@ def _entries(what: str, before: Mapping[str, str], after: Mapping[str, str]) -> 
 
 
 def _contacts(contacts: tuple[Contact, ...]) -> dict[str, str]:
-    return {
-        one.name: ", ".join(part for part in (one.mail, one.phone, one.language) if part) for one in contacts
-    }
+    return {one.name: ", ".join(part for part in (one.mail, one.phone, one.language) if part) for one in contacts}
 
 
 def _closures(closures: tuple[Closure, ...]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from collector.configuration.fleet import FleetForm, PracticeForm, machine_id
 from collector.configuration.mistakes import mistakes
 from collector.configuration.rules import RulesForm, leaves
 from collector.configuration.spreadsheet import read_csv
+from collector.model.campaign import CAMPAIGN
 
 Model = TypeVar("Model", bound=BaseModel)
 Source = tuple[str, str]  # a file's name and its text
@@ -46,7 +47,8 @@ def read_files(sources: Sequence[Source], advance: Callable[[str], None] = lambd
         try:
             document = read_csv(file, text) if PurePath(file).suffix == ".csv" else read_yaml(file, text)
             if _is_about_rules(document):
-                rules.append((_read(RulesForm, document, _contradicting(document)), document))
+                wrong = [*_contradicting(document), *_of_the_provider(document)]
+                rules.append((_read(RulesForm, document, wrong), document))
             else:
                 practices += _practices(document, names)
         except FaultyError as error:
@@ -65,7 +67,7 @@ def _is_about_rules(document: Document) -> bool:
     return bool(keys & set(RulesForm.model_fields)) or "rules" in PurePath(document.file).name
 
 
-def _read(model: type[Model], document: Document, contradictions: Iterator[Fault]) -> Model:
+def _read(model: type[Model], document: Document, contradictions: Sequence[Fault]) -> Model:
     faults = [*document.faults, *contradictions]
     try:
         form = model.model_validate(document.data, extra="forbid")
@@ -79,9 +81,10 @@ def _read(model: type[Model], document: Document, contradictions: Iterator[Fault
 def _practices(document: Document, names: dict[str, str]) -> list[Placed]:
     """`names` says where each practice stood first."""
     contradictions = [*_named_twice(document, names), *_jobs_twice(document)]
-    form = _read(FleetForm, document, iter(contradictions))
+    form = _read(FleetForm, document, contradictions)
     return [
-        Placed(practice, _faults_below(document, ("practices", number))) for number, practice in enumerate(form.practices)
+        Placed(practice, _faults_below(document, ("practices", number)))
+        for number, practice in enumerate(form.practices)
     ]
 
 
@@ -93,9 +96,10 @@ def _faults_below(document: Document, base: Steps) -> Callable[..., Fault]:
 
 
 def _entries(within: object, key: str) -> list[tuple[int, Mapping[str, object]]]:
-    """What is written below a key, as far as it is a list of mappings: contradictions are told beside other mistakes."""
+    """The mappings listed below a key, whatever else is wrong: contradictions are told beside other mistakes."""
     listed = within.get(key) if isinstance(within, Mapping) else None
-    return [(number, one) for number, one in enumerate(listed or ()) if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    entries = enumerate(listed if isinstance(listed, list) else ())
+    return [(number, one) for number, one in entries if isinstance(one, Mapping)]
 
 
 def _named_twice(document: Document, names: dict[str, str]) -> Iterator[Fault]:
@@ -141,6 +145,18 @@ def _contradicting(document: Document) -> Iterator[Fault]:
                 place = document.place(first, False)
                 message = f"contradicts the override in line {place.line if place else '?'}, which says {before}"
                 yield document.fault(steps, message, "keep one of both")
+
+
+def _of_the_provider(document: Document) -> Iterator[Fault]:
+    """A campaign is found once for all practices."""
+    for part in ("groups", "overrides"):
+        for number, one in _entries(document.data, part):
+            rules = one.get("rules")
+            if isinstance(rules, Mapping) and CAMPAIGN in rules:
+                steps: Steps = (part, number, "rules", CAMPAIGN)
+                yield document.fault(
+                    steps, "a campaign is of all practices together", "set it in defaults", of_key=True
+                )
 
 
 def unknown_names(files: Files, jobs: Mapping[str, frozenset[str]]) -> Iterator[Fault]:

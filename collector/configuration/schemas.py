@@ -14,7 +14,7 @@ from collector.model.duration import write_duration
 Json = dict[str, object]
 _iso = TypeAdapter(timedelta)
 _FOLDER = Path(__file__).parent
-FILES: dict[Path, type[BaseModel]] = {
+FORMS: dict[Path, type[BaseModel]] = {
     _FOLDER / "fleet.schema.json": FleetForm,
     _FOLDER / "rules.schema.json": RulesForm,
 }
@@ -23,7 +23,7 @@ FILES: dict[Path, type[BaseModel]] = {
 def schema_of(model: type[BaseModel]) -> Json:
     schema = model.model_json_schema()
     for part in _objects(schema):
-        if "properties" in part:
+        if "properties" in part or "patternProperties" in part:
             part["additionalProperties"] = False
         default = part.get("default")
         if isinstance(default, dict):
@@ -43,5 +43,5 @@ def _objects(value: object) -> Iterator[Json]:
             yield from _objects(part)
 
 
-def written(model: type[BaseModel]) -> str:
+def schema_text(model: type[BaseModel]) -> str:
     return json.dumps(schema_of(model), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

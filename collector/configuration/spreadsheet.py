@@ -1,8 +1,8 @@
 """Practices from a CSV file, a line each: how a provider moves in with all of them at once.
 
-Columns: `name`, and any of `zone`, `labels` (kind=dental; contract=gold), `jobs` (daily cron 0 2 * * * grace 2h rpo 26h;
-imaging@NAS every 24h), `open` (mon-fri 08:00-12:00, 14:00-19:00; sat 09:00-12:00), `holidays`, `contact`, `mail`,
-`phone`, `language`. Comma or semicolon between columns; what holds the separator stands in double quotes.
+Columns: `name`, and any of `zone`, `labels` (kind=dental; contract=gold), `jobs` (daily cron 0 2 * * * grace 2h
+rpo 26h; imaging@NAS every 24h), `open` (mon-fri 08:00-12:00, 14:00-19:00; sat 09:00-12:00), `holidays`, `contact`,
+`mail`, `phone`, `language`. Comma or semicolon between columns; what holds the separator stands in double quotes.
 """
 
 import csv
@@ -61,7 +61,13 @@ def _placing(lines: list[int]) -> Callable[[Steps, bool], Place | None]:
 
 def _wrong_columns(file: str, columns: list[str]) -> list[Fault]:
     faults = [
-        Fault(file, Place(1), column, "unknown column", did_you_mean(column, _COLUMNS) or f"known are {', '.join(_COLUMNS)}")
+        Fault(
+            file,
+            Place(1),
+            column,
+            "unknown column",
+            did_you_mean(column, _COLUMNS) or f"known are {', '.join(_COLUMNS)}",
+        )
         for column in columns
         if column not in _COLUMNS
     ]

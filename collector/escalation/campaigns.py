@@ -40,8 +40,11 @@ def linked(
         return tuple(incidents), ()
     by_subject = {one.subject: one for one in campaigns}
     after = tuple(_linked(one, by_subject) for one in incidents)
+    subjects = {one.incident_id: one.subject for one in campaigns}
     came = (new for new, old in zip(after, incidents, strict=True) if new.campaign_id != old.campaign_id)
-    return after, tuple(Change(one, IncidentChange.JOINED, one.signature or "") for one in came)
+    return after, tuple(
+        Change(one, IncidentChange.JOINED, subjects[one.campaign_id]) for one in came if one.campaign_id
+    )
 
 
 def _linked(incident: Incident, campaigns: _Lasting) -> Incident:

@@ -17,6 +17,8 @@ _TITLES: Mapping[str, str] = {
     "clock_skew": "Wrong clock on {endpoint}",
     "heartbeats_lost": "Heartbeats of {endpoint} get lost",
     "agent_outdated": "Outdated agent on {endpoint}",
+    "backup_looks_wrong": "Backup looks wrong: {job}{on}",
+    "ransomware_signature": "Looks like encryption by ransomware: {job}{on}",
     "restore_test": "Restore not proven: {job}{on}",
     "offline_copy": "Copies within reach: {job}{on}",
     "endpoint_without_backup": "Backups and inventory disagree about {endpoint}",

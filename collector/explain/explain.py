@@ -1,5 +1,6 @@
 """A practice explained line by line, for somebody who has not read the code."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,7 @@ from collector.rules.deadline import deadline
 from collector.rules.jobs import WatchedJob, watched_jobs
 from collector.rules.registry import evaluate
 
-AS_IT_COMES = "as Vigie comes"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 
 
 class Tone(StrEnum):
@@ -114,8 +115,8 @@ def _finding(case: Case, policy: Policy, found: Finding) -> Iterator[Line]:
     yield Line(f"since    {case.at(found.since)}", 2)
     facts = [f"{name} {_fact(case, value)}" for name, value in found.facts.items()]
     yield Line(f"facts    {'; '.join(facts) or 'none'}", 2)
-    for said, _ in _settings(case, found.rule, found.subject):
-        yield Line(f"setting  {said}", 2)
+    for line in _set(case, found.rule, found.subject):
+        yield Line(f"set to   {line.said}", 2, line.tone)
     incident = case.incidents.get((found.rule, found.subject))
     if incident:
         ticket = f", ticket {incident.ticket_id}" if incident.ticket_id else ", no ticket"
@@ -203,37 +204,42 @@ def _others(case: Case, policy: Policy, coming: Ahead) -> Iterator[Line]:
 def _rules(case: Case) -> Iterator[Line]:
     yield Line("Rules", tone=Tone.TITLE)
     for rule in RuleSettings.model_fields:
-        setting = case.policy.rules.setting(rule)
-        yield Line(f"{rule}{'' if setting.enabled else '  OFF'}", 1, Tone.PLAIN if setting.enabled else Tone.UNKNOWN)
-        yield Line(_asks(rule), 2, Tone.QUIET)
-        for said, by in _settings(case, rule, PRACTICE):
-            yield Line(said, 2, Tone.QUIET if by == AS_IT_COMES else Tone.SET)
+        off = not case.policy.rules.setting(rule).enabled
+        yield Line(f"{rule}: {_asks(rule)}{'  OFF' if off else ''}", 1, Tone.UNKNOWN if off else Tone.PLAIN)
+        usual = list(_set(case, rule, PRACTICE))
+        yield from usual
         for subject in case.policy.job_rules:
-            job = subject.rpartition(":")[2]
-            own = [said for said, by in _settings(case, rule, subject) if by.endswith(f", job {job}")]
-            for said in own:
-                yield Line(f"job {job}: {said}", 2, Tone.SET)
+            own = [line for line in _set(case, rule, subject) if line not in usual]
+            yield from (Line(f"job {subject.rpartition(':')[2]}: {line.said}", 2, line.tone) for line in own)
 
 
-def _settings(case: Case, rule: str, subject: Subject) -> Iterator[tuple[str, str]]:
-    """Each setting of a rule for a subject, with who says so."""
+def _set(case: Case, rule: str, subject: Subject) -> Iterator[Line]:
+    """What is set of a rule for a subject: each value that somebody set with who did, the rest together."""
     kind, _, rest = subject.partition(":")
-    job = rest.partition(":")[2] if kind == "job" else None
-    policy = case.policy
-    layers = Rulebook(case.rules).layers(policy.practice, policy.labels, job)
-    setting = policy.rules_of(subject).setting(rule)
-    for way, value in leaves(setting.model_dump()):
-        if way == ("severity",) and value is None:
-            continue
-        by = _said_by(layers, (rule, *way))
-        yield f"{'.'.join(way)} = {say(value)}  ({by})", by
+    layers = Rulebook(case.rules).layers(
+        case.policy.practice, case.policy.labels, rest.partition(":")[2] if kind == "job" else None
+    )
+    usual: list[str] = []
+    for way, value in leaves(case.policy.rules_of(subject).setting(rule).model_dump()):
+        said_by = _said_by(layers, (rule, *way))
+        said = f"{' '.join(way)} {say(value)}"
+        if said_by:
+            yield Line(f"{said}, by {said_by}", 2, Tone.SET)
+        elif way not in _UNSAID:
+            usual.append(said)
+    if usual:
+        yield Line(f"{', '.join(usual)} (as Vigie comes)", 2, Tone.QUIET)
 
 
-def _said_by(layers: tuple[Layer, ...], way: tuple[str, ...]) -> str:
+# Where nobody set them they say nothing.
+_UNSAID = (("enabled",), ("severity",))
+
+
+def _said_by(layers: tuple[Layer, ...], way: tuple[str, ...]) -> str | None:
     for layer in reversed(layers):
         if way in (steps for steps, _ in leaves(layer.settings)):
             return layer.said_by
-    return AS_IT_COMES
+    return None
 
 
 def _asks(rule: str) -> str:
@@ -254,8 +260,4 @@ def _called(subject: Subject, snapshot: Snapshot, policy: Policy) -> str:
 
 def _fact(case: Case, value: str) -> str:
     """Instants by the practice's clock, all else as it is."""
-    try:
-        instant = datetime.fromisoformat(value)
-    except ValueError:
-        return value
-    return case.at(instant) if instant.tzinfo else value
+    return _INSTANT.sub(lambda found: case.at(datetime.fromisoformat(found[0])), value)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
 
+from collector.model.finding import Severity
 from collector.model.heartbeat import AlertCategory
 from collector.model.incident import Incident
 from collector.model.subject import Subject
@@ -14,6 +15,7 @@ from collector.model.value import Value
 
 # The provider itself, judged as practices are; 0001.tenancy.sql puts it down under this id.
 PROVIDER = UUID("00000000-0000-8000-8000-000000000001")
+PROVIDER_NAME = "Provider"
 
 CAMPAIGN = "campaign"
 OWN_OUTAGE = "own_outage"
@@ -115,7 +117,7 @@ class Fleet(Value):
 
 
 class Campaign(Value):
-    """One that lasts, as the judging of its practices must know it."""
+    """One that lasts, as the judging of its practices must know it. `one_ticket` is its own, in place of theirs."""
 
     incident_id: UUID
     subject: Subject
@@ -132,7 +134,8 @@ class Campaign(Value):
             since=incident.since,
             began_at=datetime.fromisoformat(incident.facts["began_at"]),
             opened_at=incident.opened_at,
-            one_ticket=incident.facts["tickets"] == "parent",
+            # One that is told to nobody speaks for nobody.
+            one_ticket=incident.facts["tickets"] == "parent" and incident.severity is not Severity.NOTICE,
         )
 
     def takes(self, since: datetime, found_at: datetime) -> bool:

@@ -48,5 +48,7 @@ Duration = Annotated[
     timedelta,
     Field(ge=timedelta(0), le=LONGEST),
     BeforeValidator(_as_written),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?[smhdw])+$", "examples": ["30m", "26h", "14d", "1h30m"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(\d+(\.\d+)?[smhdw])+$", "examples": ["30m", "26h", "14d", "1h30m"]}
+    ),
 ]

@@ -11,20 +11,21 @@ from datetime import datetime, timedelta
 from collector.model.levels import levels
 from collector.model.ordinary import CEILING, CREEPS_OVER, LEAST_KNOWN, LEAST_SHARE, OUT_OF_ORDINARY, Ordinary
 from collector.model.reading import Excuse, Reading
+from collector.model.shares import SIZE_REMEMBERED, shares_of
 from collector.model.snapshot import JobState, PastRun
 
 # A full is written again after an absence that outlasts a long weekend by far.
 _PAUSE = timedelta(days=7)
 _PAUSED_INTERVALS = 3.0
 _FULL = 0.9
-# The same full again: by so many points of its share, on the same weekday or day of the month.
+# The same full again, by so many points of its share: each week, or on the first Saturday of each month.
 _HABIT_SHARE = 0.3
 _HABIT_CLOSE = 0.05
-_HABIT_AFTER = timedelta(days=6)
+_HABIT_DAYS = (7, 28, 35)
 # One restore point is left, or the next was just added.
 _RESTARTED_POINTS = 2
-# Of the most there were; ordinary retention takes fewer at once.
-_POINTS_LEFT = 0.5
+# Of those before; ordinary retention takes fewer at once.
+_POINTS_LEFT = 0.4
 # How long readings are kept beyond the history: a late report can still arrive.
 _KEPT = timedelta(days=35)
 _MOST_READINGS = 40
@@ -64,11 +65,11 @@ def _first_change(before: Sequence[PastRun], history: Sequence[PastRun]) -> date
 
 def read(good: Sequence[PastRun], strange: Collection[datetime]) -> Reading | None:
     """What the last of these runs says; none if it is like the others, or too little is known."""
-    if len(good) <= LEAST_KNOWN:
+    if len(good) <= LEAST_KNOWN or shares_of(good[-1 - SIZE_REMEMBERED :])[-1].most <= LEAST_SHARE:
         return None
     seen, last = Ordinary.before(good, strange), len(good) - 1
     share = seen.parts[last]
-    if share is None or share <= LEAST_SHARE or len(seen.known) < LEAST_KNOWN or share <= _gate(seen, last):
+    if share is None or len(seen.known) < LEAST_KNOWN or share <= _gate(seen, last):
         return None
     crept, beyond = _crept(seen, last)
     spread, intervals = seen.spread(last), seen.intervals(last)
@@ -144,10 +145,8 @@ def _unseen(value: object, earlier: Sequence[object]) -> bool:
 
 
 def _same_again(seen: Ordinary, earlier: int, at: int) -> bool:
-    """Whether an earlier run was such a full, at the same place of a week or month, and not for a passing reason."""
-    first, again = seen.runs[earlier].finished_at, seen.runs[at].finished_at
-    apart = first.weekday() == again.weekday() or first.day == again.day
-    if not apart or again - first < _HABIT_AFTER:
+    """Whether an earlier run was such a full, a week or a month ago, and not for a passing reason."""
+    if not _a_period_apart(seen.runs[earlier].finished_at, seen.runs[at].finished_at):
         return False
     part, full = seen.parts[at] or 0.0, _full_part(seen, earlier)
     return (
@@ -156,6 +155,13 @@ def _same_again(seen: Ordinary, earlier: int, at: int) -> bool:
         and abs(part - full) <= _HABIT_CLOSE
         and (earlier == 0 or _fresh(seen.runs[: earlier + 1]) is None)
     )
+
+
+def _a_period_apart(first: datetime, again: datetime) -> bool:
+    """A week, the same weekday of the month, or the same day of it."""
+    apart = again - first
+    days = round(apart / timedelta(days=1))
+    return days in _HABIT_DAYS or (first.day == again.day and days in range(28, 32))
 
 
 def _full_part(seen: Ordinary, at: int) -> float | None:

@@ -14,7 +14,7 @@ from collector.model.snapshot import PastRun
 LEAST_SHARE = 0.02
 # Of the logarithm: one ordinary run in some thousands goes beyond the first, none in a job's life beyond the second.
 OUT_OF_ORDINARY = 1.75
-CEILING = 3.0
+CEILING = 2.5
 # Of five nights the busiest but one.
 _TYPICAL = 0.8
 # Encryption that creeps is looked for over as many runs: they are not measured by one another.

@@ -114,8 +114,8 @@ class BackupLooksWrong(Setting):
     """Times the most that there ever was: an import of images is no fault."""
     too_fast: Share = 0.1
     """Of the usual duration: green in two seconds."""
-    shrunk_points: Share = 0.5
-    """Of the most restore points of its history that must be left."""
+    shrunk_points: Share = 0.4
+    """Of the most restore points of its history that must be left: who keeps a week and prunes weekly loses half."""
 
 
 class RansomwareSignature(Setting):

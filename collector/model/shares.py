@@ -8,7 +8,7 @@ from collector.model.snapshot import PastRun
 # An import adds more than its own size: previews, an index, a catalogue.
 _GROWTH_COUNTS = 1.25
 # A job that shrank for a night, since a source was missing, is still as large as it was.
-_SIZE_REMEMBERED = 10
+SIZE_REMEMBERED = 10
 
 
 class Share(NamedTuple):
@@ -17,6 +17,11 @@ class Share(NamedTuple):
     rewritten: float | None = None
     changed: float | None = None
     touched: int | None = None
+
+    @property
+    def most(self) -> float:
+        """By the measure that says more."""
+        return max(self.rewritten or 0.0, self.changed or 0.0)
 
 
 def shares_of(runs: Sequence[PastRun]) -> list[Share]:
@@ -34,7 +39,7 @@ def _parts(written: Sequence[int | None], totals: Sequence[int | None]) -> list[
         known = new is not None and total is not None and sizes
         parts.append(_part(new or 0, total or 0, sizes) if known else None)
         if total is not None:
-            sizes = [*sizes[1 - _SIZE_REMEMBERED :], total]
+            sizes = [*sizes[1 - SIZE_REMEMBERED :], total]
     return parts
 
 

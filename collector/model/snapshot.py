@@ -132,7 +132,7 @@ class EndpointState(Value):
 
     @property
     def lag(self) -> timedelta:
-        """How far its clock lags ours, by the last heartbeat where it still stands: one is set right between reports."""
+        """How far its clock lags ours, by the last heartbeat where that still stands: it may be right by now."""
         told = self.sighting.skew_s if self.sighting else None
         return timedelta(seconds=self.skew_s if told is None else told)
 

@@ -17,7 +17,7 @@ from collector.rules.rule import Rule
 
 NAME = "backup_looks_wrong"
 
-# A new level becomes the usual one, unless next to nothing is left: that is never how it should be.
+# A new level soon becomes the usual one, unless next to nothing is left of the most there was.
 _NEXT_TO_NOTHING = 0.1
 # Fewer come and go.
 _FEW_FILES = 10
@@ -86,7 +86,7 @@ def _off(level: Level, setting: BackupLooksWrong) -> bool:
         return False
     tolerated = max(setting.least_change * level.usual, setting.deviations * level.deviation)
     settled = abs(level.value - level.lately) <= setting.least_change * level.lately
-    lost = level.value < _NEXT_TO_NOTHING * level.usual
+    lost = level.value < _NEXT_TO_NOTHING * level.most
     return abs(level.value - level.usual) > tolerated and (lost or not settled)
 
 

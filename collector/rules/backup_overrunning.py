@@ -6,7 +6,7 @@ from collector.model.finding import Evaluation, Finding, Severity
 from collector.model.policy import Policy
 from collector.model.rule_settings import BackupOverrunning
 from collector.model.snapshot import Snapshot, extended
-from collector.model.value import earliest
+from collector.model.value import LATEST, earliest
 from collector.rules.deadline import deadline
 from collector.rules.jobs import endpoint_name, root_of, watched_jobs
 from collector.rules.rule import Rule
@@ -24,12 +24,12 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
             continue
         since, limit = job.state.running_since, _limit(usual, policy.rules_of(job.subject).backup_overrunning)
         long_at = extended(since, since + limit, snapshot.gaps)
-        missed_at = deadline(job.policy, job.state, snapshot.gaps).missed_at if job.policy else None
-        if now < long_at or (missed_at is not None and missed_at <= now):
-            dues.append(long_at if now < long_at and (missed_at is None or long_at < missed_at) else None)
+        missed_at = deadline(job.policy, job.state, snapshot.gaps).missed_at if job.policy else LATEST
+        if not long_at <= now < missed_at:
+            dues.append(long_at if now < long_at < missed_at else None)
             continue
         root = root_of(job, snapshot, now)
-        dues += [missed_at, root.next_due]
+        dues += [missed_at if job.policy else None, root.next_due]
         times = {"running_since": since.isoformat(), "usually_s": str(round(usual.total_seconds()))}
         findings.append(
             Finding(

@@ -18,6 +18,8 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     findings: list[Finding] = []
     dues: list[datetime | None] = []
     for endpoint in snapshot.endpoints.values():
+        if not endpoint.lag:
+            continue
         subject = endpoint_subject(endpoint.endpoint_id)
         if abs(endpoint.lag) > policy.rules_of(subject).clock_skew.over and policy.retirement(subject) is None:
             falls_silent_at = silent_at(endpoint, snapshot.gaps)

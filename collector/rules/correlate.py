@@ -101,8 +101,9 @@ def _gathered(
     width = _width(pattern, setting)
     told = [one for one in alike if pattern.kind is Kind.RANSOMWARE or one.since >= one.watched_since + NEW_FOR]
     told.sort(key=lambda one: (one.since, one.practice_id))
+    floor = _least(pattern, 0, fleet, setting)
     for window, practices in _windows(told, width):
-        if practices < setting.practices:
+        if practices < floor:
             continue
         began_at, fresh_until = window[0].since, max(one.found_at for one in window) + width
         if now < fresh_until and practices >= _least(pattern, _usual(told, began_at, width), fleet, setting):

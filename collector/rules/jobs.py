@@ -1,8 +1,9 @@
 """What the backup rules share: which jobs are watched, by which schedule, and what a ticket about one hangs on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, lru_cache
 from uuid import UUID
 
 from collector.model.policy import JobPolicy, Policy
@@ -21,14 +22,35 @@ class WatchedJob:
     state: JobState | None
     machine: str | None = None
 
-    @property
+    @cached_property
     def subject(self) -> Subject:
         return job_subject(self.endpoint_id, self.job)
 
 
-def watched_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """One snapshot under one policy: the very same values, since to compare them is dearer than to judge them."""
+
+    snapshot: Snapshot
+    policy: Policy
+
+    def __hash__(self) -> int:
+        return hash((id(self.snapshot), id(self.policy)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Judged) and self.snapshot is other.snapshot and self.policy is other.policy
+
+
+def watched_jobs(snapshot: Snapshot, policy: Policy) -> Sequence[WatchedJob]:
     """Every job reported or scheduled, less what is retired itself or with its endpoint."""
-    return (job for job in _all_jobs(snapshot, policy) if policy.retirement(job.subject) is None)
+    return _watched_jobs(_Judged(snapshot, policy))
+
+
+# Half of the rules ask it one after another of the same practice.
+@lru_cache(maxsize=1)
+def _watched_jobs(judged: _Judged) -> Sequence[WatchedJob]:
+    every = _all_jobs(judged.snapshot, judged.policy)
+    return tuple(job for job in every if judged.policy.retirement(job.subject) is None)
 
 
 def _all_jobs(snapshot: Snapshot, policy: Policy) -> Iterator[WatchedJob]:

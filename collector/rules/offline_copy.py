@@ -1,8 +1,8 @@
 """A job's copies are within the attacker's reach, or soon will be: nobody changes the medium, or a lock gives way."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from collector.model.finding import Evaluation, Finding, Severity
 from collector.model.media import KeptCopy
@@ -16,13 +16,12 @@ from collector.rules.rule import Rule
 NAME = "offline_copy"
 
 
-@dataclass(frozen=True)
-class _Lack:
-    """Something wrong from an instant until another one, or for good."""
+class _Lack(NamedTuple):
+    """Something wrong from an instant until another one, or for good; a tuple, since a job has several each time."""
 
     reason: str
     since: datetime
-    facts: dict[str, str]
+    facts: tuple[tuple[str, str | datetime], ...]
     severity: Severity = Severity.WARNING
     until: datetime = LATEST
     signature: str | None = None
@@ -35,9 +34,10 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     findings: list[Finding] = []
     dues: list[datetime | None] = []
     for job in watched_jobs(snapshot, policy):
-        if job.state is None:
-            continue  # nothing was ever received: backup_missed says so
-        lacks = tuple(_lacks(job.state, policy.rules_of(job.subject).offline_copy))
+        setting = policy.rules_of(job.subject).offline_copy
+        if job.state is None or not (job.state.kept_copies or setting.required):
+            continue  # where nothing was ever received, backup_missed says so
+        lacks = tuple(_lacks(job.state, setting))
         dues.extend(at for one in lacks for at in (one.since, one.until) if now < at < LATEST)
         worst = next((one for one in lacks if one.holds(now)), None)
         if worst is None:
@@ -52,7 +52,7 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
                 severity=worst.severity,
                 reason=worst.reason,
                 since=worst.since,
-                facts=endpoint_name(job, snapshot) | {"job": job.job} | worst.facts,
+                facts=endpoint_name(job, snapshot) | {"job": job.job} | _written(worst),
                 signature=worst.signature,
             )
         )
@@ -61,15 +61,28 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
 
 def _lacks(job: JobState, setting: Setting) -> Iterator[_Lack]:
     """The worst first; of each kind the one that began last, since that is news."""
-    copies = sorted(job.kept_copies.values(), key=lambda one: (one.location, one.name))
-    yield from sorted(_deleted(copies, setting), key=lambda one: one.since, reverse=True)
-    yield from sorted(_shortened(copies, setting), key=lambda one: one.since, reverse=True)
+    copies = [job.kept_copies[key] for key in sorted(job.kept_copies)]
     live = [one for one in copies if one.deleted_at is None]
-    yield from _rotation_overdue(live, setting)
-    yield from _same_medium(live, setting)
-    yield from _immutability_ending(live, setting)
-    if setting.required:
-        yield from _no_offline_copy(live, job)
+    if len(live) < len(copies):
+        yield from sorted(_deleted(copies, setting), key=_since, reverse=True)
+    yield from sorted(_shortened(copies, setting), key=_since, reverse=True)
+    away = [(at, one) for one in live if (at := one.rotated_at)]
+    if away:
+        yield _rotation_overdue(away, setting)
+        yield from _same_medium([one for _, one in away if one.media_id], setting)
+    locked = [(one.immutable_until, one.location) for one in live if one.immutable_until]
+    if locked:
+        yield _immutability_ending(locked, setting)
+    if setting.required and not away:
+        yield _Lack(reason="no_offline_copy", since=max(locked)[0] if locked else job.first_seen_at, facts=())
+
+
+def _since(lack: _Lack) -> datetime:
+    return lack.since
+
+
+def _written(lack: _Lack) -> dict[str, str]:
+    return {name: fact if isinstance(fact, str) else fact.isoformat() for name, fact in lack.facts}
 
 
 def _deleted(copies: list[KeptCopy], setting: Setting) -> Iterator[_Lack]:
@@ -80,7 +93,7 @@ def _deleted(copies: list[KeptCopy], setting: Setting) -> Iterator[_Lack]:
                 since=copy.deleted_at,
                 until=copy.deleted_at + setting.kept,
                 severity=Severity.CRITICAL,
-                facts={"location": copy.location, "medium": copy.name, "deleted_at": copy.deleted_at.isoformat()},
+                facts=(("location", copy.location), ("medium", copy.name), ("deleted_at", copy.deleted_at)),
                 signature="copy_deleted",
             )
 
@@ -93,47 +106,36 @@ def _shortened(copies: list[KeptCopy], setting: Setting) -> Iterator[_Lack]:
                 since=copy.shortened.at,
                 until=copy.shortened.at + setting.kept,
                 severity=Severity.CRITICAL,
-                facts={
-                    "location": copy.location,
-                    "immutable_until": copy.shortened.after.isoformat(),
-                    "was_immutable_until": copy.shortened.before.isoformat(),
-                },
+                facts=(
+                    ("location", copy.location),
+                    ("immutable_until", copy.shortened.after),
+                    ("was_immutable_until", copy.shortened.before),
+                ),
                 signature="immutability_shortened",
             )
 
 
-def _rotation_overdue(live: list[KeptCopy], setting: Setting) -> Iterator[_Lack]:
-    rotated = [(one.rotated_at, one.name) for one in live if one.rotated_at is not None]
-    if rotated:
-        last, medium = max(rotated)
-        facts = {"medium": medium, "rotated_at": last.isoformat()}
-        yield _Lack(reason="rotation_overdue", since=last + setting.rotation, facts=facts)
+def _rotation_overdue(away: list[tuple[datetime, KeptCopy]], setting: Setting) -> _Lack:
+    last, medium = max((at, one.name) for at, one in away)
+    facts = (("medium", medium), ("rotated_at", last))
+    return _Lack(reason="rotation_overdue", since=last + setting.rotation, facts=facts)
 
 
-def _same_medium(live: list[KeptCopy], setting: Setting) -> Iterator[_Lack]:
+def _same_medium(named: list[KeptCopy], setting: Setting) -> Iterator[_Lack]:
     """Counted from when another one was last renewed; that there was never more than one is only told."""
-    media = sorted((one for one in live if one.rotated_at and one.media_id), key=lambda one: (one.renewed_at, one.name))
-    if media:
-        *others, newest = media
+    if named:
+        *others, newest = sorted(named, key=lambda one: (one.renewed_at, one.name))
         alone_since = others[-1].renewed_at if others else newest.first_at
-        facts = {"medium": newest.name, "alone_since": alone_since.isoformat()}
+        facts = (("medium", newest.name), ("alone_since", alone_since))
         severity = Severity.WARNING if others else Severity.NOTICE
         yield _Lack(reason="same_medium", since=alone_since + setting.same_medium, facts=facts, severity=severity)
 
 
-def _immutability_ending(live: list[KeptCopy], setting: Setting) -> Iterator[_Lack]:
+def _immutability_ending(locked: list[tuple[datetime, str]], setting: Setting) -> _Lack:
     """Only the copy that is locked longest counts."""
-    locked = [(one.immutable_until, one.location) for one in live if one.immutable_until is not None]
-    if locked:
-        ends, location = max(locked)
-        facts = {"location": location, "immutable_until": ends.isoformat()}
-        yield _Lack(reason="immutability_ending", since=ends - setting.immutable_for, facts=facts)
-
-
-def _no_offline_copy(live: list[KeptCopy], job: JobState) -> Iterator[_Lack]:
-    if not any(one.rotated_at for one in live):
-        locks = (one.immutable_until for one in live if one.immutable_until)
-        yield _Lack(reason="no_offline_copy", since=max(locks, default=job.first_seen_at), facts={})
+    ends, location = max(locked)
+    facts = (("location", location), ("immutable_until", ends))
+    return _Lack(reason="immutability_ending", since=ends - setting.immutable_for, facts=facts)
 
 
 OFFLINE_COPY = Rule(NAME, check)

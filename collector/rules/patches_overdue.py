@@ -6,15 +6,15 @@ high and 90 to moderate risks. They count from the release; where that is unknow
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from collector.model.finding import Evaluation, Finding, Severity
 from collector.model.heartbeat import PatchSeverity
 from collector.model.policy import Policy
 from collector.model.rule_settings import PatchesOverdue as Setting
-from collector.model.snapshot import EndpointState, PatchState, Snapshot
-from collector.model.subject import endpoint_subject
+from collector.model.snapshot import PatchState, Snapshot
+from collector.model.subject import Subject
 from collector.model.value import earliest
 from collector.rules.endpoints import watched_endpoints
 from collector.rules.rule import Rule
@@ -22,14 +22,11 @@ from collector.rules.rule import Rule
 NAME = "patches_overdue"
 
 
-@dataclass(frozen=True)
-class _Lack:
-    """Something that is late from an instant on; of patches their severity, how many and how old."""
+class _Lack(NamedTuple):
+    """Something that is late from an instant on: patches of one severity, or a restart."""
 
-    reason: str
-    severity: Severity
     since: datetime
-    facts: dict[str, str]
+    patches: PatchSeverity | None
 
 
 def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
@@ -44,42 +41,48 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
         dues.extend(at for at in (stale_at, *(one.since for one in lacks)) if at > now)
         late = [one for one in lacks if one.since <= min(now, stale_at)]
         if late:
-            findings.append(_finding(endpoint, late, grey="patches_stale" if stale_at <= now else None))
+            grey = "patches_stale" if stale_at <= now else None
+            findings.append(_finding(subject, endpoint.name, endpoint.patches, sorted(late, key=_weight), grey))
     return Evaluation(findings=tuple(findings), next_due=earliest(dues))
 
 
 def _lacks(patches: PatchState, setting: Setting) -> Iterator[_Lack]:
-    """The worst first."""
-    for severity in PatchSeverity:
-        missing, deadline = patches.missing.get(severity), setting.deadline.get(severity)
-        if missing is None or deadline is None or missing.oldest_at is None:
-            continue
-        yield _Lack(
-            reason="overdue",
-            severity=Severity.CRITICAL if severity is PatchSeverity.CRITICAL else Severity.WARNING,
-            since=missing.oldest_at + deadline,
-            facts={severity.value: f"{missing.count}, the oldest since {missing.oldest_at.isoformat()}"},
-        )
+    for severity, missing in patches.missing.items():
+        deadline, oldest = setting.deadline.get(severity), missing.oldest_at
+        if deadline is not None and oldest is not None:
+            yield _Lack(oldest + deadline, severity)
     if patches.reboot_required_since is not None:
-        pending = patches.reboot_required_since
-        facts = {"reboot_required_since": pending.isoformat()}
-        yield _Lack(reason="reboot_pending", severity=Severity.WARNING, since=pending + setting.reboot, facts=facts)
+        yield _Lack(patches.reboot_required_since + setting.reboot, None)
 
 
-def _finding(endpoint: EndpointState, late: list[_Lack], grey: str | None) -> Finding:
+def _weight(lack: _Lack) -> int:
+    """The worst first, a restart last."""
+    return len(PatchSeverity) if lack.patches is None else list(PatchSeverity).index(lack.patches)
+
+
+def _finding(subject: Subject, endpoint: str, patches: PatchState, late: list[_Lack], grey: str | None) -> Finding:
     """One for a machine: the worst, with what else is late. A scan that is too old is no news, good or bad."""
-    subject, worst = endpoint_subject(endpoint.endpoint_id), late[0]
-    facts = {name: fact for one in late for name, fact in one.facts.items()}
+    worst = late[0]
+    facts = dict(_fact(one, patches) for one in late)
     return Finding(
         rule=NAME,
         subject=subject,
         root=subject,
-        severity=worst.severity,
-        reason=worst.reason,
+        severity=Severity.CRITICAL if worst.patches is PatchSeverity.CRITICAL else Severity.WARNING,
+        reason="overdue" if worst.patches else "reboot_pending",
         since=worst.since,
-        facts={"endpoint": endpoint.name} | facts,
+        facts={"endpoint": endpoint} | facts,
         grey=grey,
     )
+
+
+def _fact(lack: _Lack, patches: PatchState) -> tuple[str, str]:
+    """How many of its severity are missing and how old the oldest is, or since when the restart waits."""
+    if lack.patches is None:
+        return "reboot_required_since", str(patches.reboot_required_since and patches.reboot_required_since.isoformat())
+    missing = patches.missing[lack.patches]
+    since = missing.oldest_at
+    return lack.patches.value, f"{missing.count}, the oldest since {since.isoformat() if since else 'unknown'}"
 
 
 PATCHES_OVERDUE = Rule(NAME, check)

@@ -1,11 +1,11 @@
 """A machine's protection against malware is off, looks away, is out of date, or was laid open to being switched off."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from collector.model.finding import Evaluation, Finding, Severity
-from collector.model.heartbeat import ProtectionMode, Role
+from collector.model.heartbeat import Protection, ProtectionMode, Role
 from collector.model.policy import Policy
 from collector.model.rule_settings import ProtectionWeak as Setting
 from collector.model.snapshot import EndpointState, ProtectionState, Snapshot
@@ -19,8 +19,7 @@ NAME = "protection_weak"
 DISARMED = "protection_off"
 
 
-@dataclass(frozen=True)
-class _Lack:
+class _Lack(NamedTuple):
     """A weakness from an instant until another one, or for good."""
 
     reason: str
@@ -53,13 +52,14 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
 
 def _lacks(state: ProtectionState, role: Role, setting: Setting) -> Iterator[_Lack]:
     """The worst first."""
+    if active := state.active:
+        yield from _weak_though_active(state, active, setting)
+        return
     since = state.since or state.as_of
     modes = {product.mode for product in state.products}
-    if state.mode is ProtectionMode.ACTIVE:
-        yield from _weak_though_active(state, setting)
-    elif ProtectionMode.ACTIVE in modes:
+    if ProtectionMode.ACTIVE in modes:
         yield _Lack(reason="not_real_time", since=since, severity=_grade(role))
-    elif state.mode is ProtectionMode.PASSIVE:
+    elif ProtectionMode.PASSIVE in modes:
         yield _Lack(reason="passive", since=since)
     elif state.products:
         yield _Lack(reason="off", since=since, severity=_grade(role))
@@ -71,12 +71,12 @@ def _grade(role: Role) -> Severity:
     return Severity.CRITICAL if role is Role.SERVER else Severity.WARNING
 
 
-def _weak_though_active(state: ProtectionState, setting: Setting) -> Iterator[_Lack]:
+def _weak_though_active(state: ProtectionState, active: tuple[Protection, ...], setting: Setting) -> Iterator[_Lack]:
     """That it was never guarded against tampering is no finding; that it no longer is, is one."""
     if state.disarmed_at is not None:
         until = state.disarmed_at + setting.disarmed
         yield _Lack(reason="tampering", since=state.disarmed_at, until=until, severity=Severity.CRITICAL)
-    newest = latest(product.signatures_at for product in state.active)
+    newest = latest(product.signatures_at for product in active)
     if newest is not None:
         yield _Lack(reason="signatures_old", since=newest + setting.signatures)
 

@@ -9,6 +9,7 @@ from collector.model.value import earliest
 from collector.rules.agent_outdated import AGENT_OUTDATED
 from collector.rules.backup_failed import BACKUP_FAILED
 from collector.rules.backup_late import BACKUP_LATE
+from collector.rules.backup_looks_wrong import BACKUP_LOOKS_WRONG
 from collector.rules.backup_missed import BACKUP_MISSED
 from collector.rules.backup_overrunning import BACKUP_OVERRUNNING
 from collector.rules.backup_warning import BACKUP_WARNING
@@ -22,6 +23,7 @@ from collector.rules.own_outage import greyed
 from collector.rules.patches_overdue import PATCHES_OVERDUE
 from collector.rules.practice_silent import PRACTICE_SILENT, inhibited
 from collector.rules.protection_weak import PROTECTION_WEAK
+from collector.rules.ransomware_signature import RANSOMWARE_SIGNATURE
 from collector.rules.restore_test import RESTORE_TEST
 from collector.rules.rpo_breached import RPO_BREACHED
 from collector.rules.rule import Rule
@@ -35,6 +37,8 @@ RULES: tuple[Rule, ...] = (
     BACKUP_FAILED,
     BACKUP_WARNING,
     RPO_BREACHED,
+    BACKUP_LOOKS_WRONG,
+    RANSOMWARE_SIGNATURE,
     RESTORE_TEST,
     OFFLINE_COPY,
     ENDPOINT_WITHOUT_BACKUP,

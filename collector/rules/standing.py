@@ -16,6 +16,7 @@ from collector.rules.deadline import deadline
 from collector.rules.endpoint_without_backup import SCANNED
 from collector.rules.jobs import WatchedJob, watched_jobs
 from collector.rules.liveness import last_seen, silent_at
+from collector.rules.own_outage import Grey
 from collector.rules.rpo_breached import rpo_of
 
 _INSTANT = timedelta(microseconds=1)
@@ -89,15 +90,8 @@ def _endpoint(
     now: datetime,
 ) -> EndpointStanding:
     subject = endpoint_subject(endpoint.endpoint_id)
-    off = silent_at(endpoint, gaps) <= now  # which may be no finding: a workstation at night
-    state, reason = State.OK, "switched_off" if off else _unknown(endpoint, policy.rules_of(subject), backed_up, now)
-    if reason:
-        state = State.UNKNOWN
-    finding = worst.get(subject)
-    if finding and not (finding.grey and reason):
-        state, reason = _shown(finding)
-    if (because := policy.retirement(subject)) is not None:
-        state, reason = State.RETIRED, because
+    unknown = _unknown(endpoint, policy.rules_of(subject), gaps, backed_up, now)
+    state, reason = _endpoint_state(worst.get(subject), unknown, policy.retirement(subject))
     return EndpointStanding(
         endpoint_id=endpoint.endpoint_id,
         name=endpoint.name,
@@ -108,7 +102,7 @@ def _endpoint(
         reason=reason,
         first_seen_at=endpoint.first_seen_at,
         last_seen_at=last_seen(endpoint),
-        skew_s=_skew_s(endpoint),
+        skew_s=round(endpoint.lag.total_seconds()),
         missing_patches=endpoint.patches.count if endpoint.patches else None,
         patches_scanned_at=endpoint.patches.scanned_at if endpoint.patches else None,
         protection=endpoint.protection.mode if endpoint.protection else None,
@@ -116,14 +110,23 @@ def _endpoint(
     )
 
 
-def _skew_s(endpoint: EndpointState) -> int:
-    """By the last heartbeat, where it still stands: a clock is set right between two reports."""
-    told = endpoint.sighting.skew_s if endpoint.sighting else None
-    return endpoint.skew_s if told is None else told
+def _endpoint_state(
+    finding: Finding | None, unknown: str | None, retired_because: str | None
+) -> tuple[State, str | None]:
+    """What is found goes before what is not known; what is grey only where our own outage makes it so."""
+    if retired_because is not None:
+        return State.RETIRED, retired_because
+    if finding and (finding.grey is None or unknown is None or finding.grey in {*Grey}):
+        return _shown(finding)
+    return (State.UNKNOWN, unknown) if unknown else (State.OK, None)
 
 
-def _unknown(endpoint: EndpointState, rules: RuleSettings, backed_up: bool, now: datetime) -> str | None:
-    """What is not known of an endpoint that reports; the first that holds."""
+def _unknown(
+    endpoint: EndpointState, rules: RuleSettings, gaps: tuple[Gap, ...], backed_up: bool, now: datetime
+) -> str | None:
+    """What is not known of an endpoint; the first that holds. One that is silent may be off, and no finding."""
+    if silent_at(endpoint, gaps) <= now:
+        return "switched_off"
     if not backed_up:
         return "no_backup_job"
     if endpoint.patches is None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from collector.model.heartbeat import RunStatus
 from collector.model.value import Label, Name
@@ -18,11 +19,13 @@ Turn = TypeVar("Turn")
 
 
 def _size(written: object) -> object:
-    if not isinstance(written, str):
+    if not isinstance(written, str) or written.isdecimal():
         return written
     found = _SIZE.match(written)
     if found is None:
-        raise ValueError(f"{written!r} is no size; write it as in 80GB or 512MiB")
+        raise PydanticCustomError(
+            "size", "{written} is no size; write it as in 80GB or 512MiB", {"written": repr(written)}
+        )
     return round(float(found[1]) * _UNITS[found[2]])
 
 

@@ -9,8 +9,8 @@ from typing import Self
 from collector.configuration.faults import Steps, did_you_mean
 from collector.model.finding import Finding, Severity
 from collector.model.incident import Incident
-from collector.model.rule_settings import RuleSettings
 from collector.model.subject import Subject
+from collector.rules.registry import RULES
 from collector.scenario.forms import IncidentForm, ScenarioForm
 from collector.scenario.moment import Clock
 from collector.scenario.stage import MisplacedError, Stage, check_endpoint
@@ -146,7 +146,7 @@ def read_expectations(
 
 
 def _expected(form: IncidentForm, stage: Stage, steps: Steps) -> Expected:
-    known = RuleSettings.model_fields
+    known = [rule.name for rule in RULES]
     if form.rule not in known:
         raise MisplacedError((*steps, "rule"), f"there is no rule {form.rule!r}", did_you_mean(form.rule, known))
     if form.endpoint is not None:

@@ -130,7 +130,7 @@ class Alerted(Telling):
     """An alert by its name, or that it is over; the same `id` is the same alert."""
 
     alert: Label
-    endpoint: Name
+    endpoint: Name | None = None
     id: Label | None = None
     severity: AlertSeverity = AlertSeverity.HIGH
     category: AlertCategory = AlertCategory.MALWARE
@@ -149,7 +149,7 @@ class AgentChanged(Telling):
     """Another version of the agent reports from now on."""
 
     agent: Label
-    endpoint: Name
+    endpoint: Name | None = None
 
 
 class OurOutage(Happening):
@@ -171,7 +171,7 @@ class Lost(Happening):
     """So many heartbeats of an endpoint's last day are found not to have come."""
 
     lost: Annotated[int, Field(ge=1)]
-    endpoint: Name
+    endpoint: Name | None = None
 
 
 Event = (

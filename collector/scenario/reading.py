@@ -1,6 +1,6 @@
 """Scenario files read into stories, or every mistake of them with its line."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,12 +22,11 @@ from collector.scenario.story import Story, tell
 # Of a scenario and what its file says for all, as its own says where both do.
 _LAID = ("start", "practice", "rules_file", "only")
 Model = TypeVar("Model", bound=Form)
-ReadText = Callable[[Path], str]
 
 
-def read_scenarios(path: Path, read_text: ReadText = Path.read_text) -> tuple[Story, ...]:
+def read_scenarios(path: Path) -> tuple[Story, ...]:
     """Raises FaultyError with all that is wrong."""
-    document = read_yaml(str(path), _text(path, read_text))
+    document = read_yaml(str(path), _text(path))
     form = _form(ScenariosForm, document, ())
     faults: list[Fault] = []
     stories: list[Story] = []
@@ -36,7 +35,7 @@ def read_scenarios(path: Path, read_text: ReadText = Path.read_text) -> tuple[St
         try:
             events = [*_events(form, document, ()), *_events(scenario, document, steps)]
             whole = _whole(form, scenario)
-            rules = _rules(whole, path, read_text)
+            rules = _rules(whole, path)
             stories.append(tell(whole, rules, events, steps, partial(_line, document)))
         except MisplacedError as error:
             faults.append(_fault(document, form, error))
@@ -47,9 +46,9 @@ def read_scenarios(path: Path, read_text: ReadText = Path.read_text) -> tuple[St
     return tuple(stories)
 
 
-def _text(path: Path, read_text: ReadText) -> str:
+def _text(path: Path) -> str:
     try:
-        return read_text(path)
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise FaultyError([Fault(str(path), None, "", (error.strerror or str(error)).lower())]) from None
     except UnicodeDecodeError:
@@ -101,20 +100,23 @@ def _laid(below: RuleSettings, above: RuleSettings) -> RuleSettings:
     return RuleSettings.model_validate(overlaid(written(below), written(above)))
 
 
-def _rules(scenario: ScenarioForm, path: Path, read_text: ReadText) -> RulesForm:
+def _rules(scenario: ScenarioForm, path: Path) -> RulesForm:
     if scenario.rules_file is None:
         return RulesForm()
     file = path.parent / scenario.rules_file
-    return read_files([(str(file), _text(file, read_text))]).rules or RulesForm()
+    found = read_files([(str(file), _text(file))]).rules
+    if found is None:
+        raise FaultyError([Fault(str(file), None, "", "this says nothing about rules")])
+    return found
 
 
 def _fault(document: Document, form: ScenariosForm, error: MisplacedError) -> Fault:
     """What a scenario has from the top of its file is wrong there."""
-    kind, number, name, *rest = (*error.steps, None, None, None)[: max(3, len(error.steps))]
-    laid = kind == "scenarios" and isinstance(number, int) and name in _LAID
-    inherited = laid and isinstance(number, int) and name not in form.scenarios[number].model_fields_set
-    steps = (name, *rest) if inherited and isinstance(name, str) else error.steps
-    return document.fault(tuple(one for one in steps if one is not None), error.message, error.suggestion)
+    steps = error.steps
+    match steps:
+        case ("scenarios", int(number), str(name), *rest) if name not in form.scenarios[number].model_fields_set:
+            steps = (name, *rest)
+    return document.fault(steps, error.message, error.suggestion)
 
 
 def _line(document: Document, steps: Steps) -> int:

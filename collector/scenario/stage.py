@@ -1,8 +1,9 @@
 """Who and what stands on a scenario's stage: its clock, its policy, its machines, and when we ourselves were away."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -13,13 +14,14 @@ from collector.model.policy import JobPolicy, Policy
 from collector.model.rule_settings import RuleSettings
 from collector.model.snapshot import Gap
 from collector.model.subject import Subject, job_subject
+from collector.rules.registry import RULES
 from collector.scenario.forms import EndpointForm, ScenarioForm
 from collector.scenario.happenings import AgentChanged, ClockStep, Event, Happening, Heartbeats, OurOutage
 from collector.scenario.moment import Clock, local_instant
 
 PRACTICE_ID = UUID("7d3c0f5e-52b1-4c9a-8a51-3f1f0f6f2a10")
-# As many as a year of hourly runs; more is a slip of the pen.
-MOST_EVENTS = 20_000
+
+Told = TypeVar("Told", timedelta, str)
 
 
 class MisplacedError(Exception):
@@ -82,13 +84,17 @@ class Stage:
         return next((one for one in self.outages if one.gap.start <= at < one.gap.end), None)
 
     def the_endpoint(self, placed: Placed, name: str | None, key: str = "endpoint") -> str:
-        """A name that is known; without one, that of the only endpoint."""
-        if name is None and len(self.endpoints) == 1:
-            return next(iter(self.endpoints))
-        if name is None:
-            raise MisplacedError(placed.steps, "say which endpoint", "endpoint: and its name")
-        check_endpoint(name, self.endpoints, (*placed.steps, key))
-        return name
+        return the_endpoint(self.endpoints, placed, name, key)
+
+
+def the_endpoint(endpoints: Mapping[str, EndpointForm], placed: Placed, name: str | None, key: str = "endpoint") -> str:
+    """A name that is known; without one, that of the only endpoint."""
+    if name is None and len(endpoints) == 1:
+        return next(iter(endpoints))
+    if name is None:
+        raise MisplacedError(placed.steps, "say which endpoint", "endpoint: and its name")
+    check_endpoint(name, endpoints, (*placed.steps, key))
+    return name
 
 
 def endpoint_id(name: str) -> UUID:
@@ -109,27 +115,48 @@ def set_stage(scenario: ScenarioForm, rules: RulesForm, events: Sequence[tuple[S
         raise MisplacedError((*steps, "start"), str(error)) from None
     endpoints = {one.name: one for one in scenario.endpoints}
     placed = tuple(_place(event, way, clock) for way, event in events)
-    clocks: dict[str, list[tuple[datetime, timedelta]]] = {}
-    agents: dict[str, list[tuple[datetime, str]]] = {}
-    outages: list[Outage] = []
-    for one in placed:
-        for at in one.instants:
-            if isinstance(one.event, OurOutage):
-                outages.append(Outage(Gap(start=at, end=at + one.event.our_outage), one.event.catching_up))
-            elif isinstance(one.event, ClockStep):
-                check_endpoint(one.event.clock, endpoints, (*one.steps, "clock"))
-                clocks.setdefault(one.event.clock, []).append((at, one.event.behind - one.event.ahead))
-            elif isinstance(one.event, AgentChanged):
-                agents.setdefault(one.event.endpoint, []).append((at, one.event.agent))
     return Stage(
         clock=clock,
         policy=_policy(scenario, rules, endpoints, clock, steps),
         endpoints=endpoints,
         events=placed,
-        outages=tuple(sorted(outages, key=lambda one: one.gap.start)),
-        _clocks={name: sorted(told) for name, told in clocks.items()},
-        _agents={name: sorted(told) for name, told in agents.items()},
+        outages=tuple(sorted(_outages(placed), key=lambda one: one.gap.start)),
+        _clocks=_by_endpoint(_clock_steps(placed, endpoints)),
+        _agents=_by_endpoint(_agent_changes(placed, endpoints)),
     )
+
+
+def _outages(events: Sequence[Placed]) -> Iterator[Outage]:
+    for one in events:
+        if isinstance(one.event, OurOutage):
+            lasts, catching_up = one.event.our_outage, one.event.catching_up
+            yield from (Outage(Gap(start=at, end=at + lasts), catching_up) for at in one.instants)
+
+
+def _clock_steps(
+    events: Sequence[Placed], endpoints: Mapping[str, EndpointForm]
+) -> Iterator[tuple[str, tuple[datetime, timedelta]]]:
+    for one in events:
+        if isinstance(one.event, ClockStep):
+            name, lag = the_endpoint(endpoints, one, one.event.clock, "clock"), one.event.behind - one.event.ahead
+            yield from ((name, (at, lag)) for at in one.instants)
+
+
+def _agent_changes(
+    events: Sequence[Placed], endpoints: Mapping[str, EndpointForm]
+) -> Iterator[tuple[str, tuple[datetime, str]]]:
+    for one in events:
+        if isinstance(one.event, AgentChanged):
+            name, agent = the_endpoint(endpoints, one, one.event.endpoint), one.event.agent
+            yield from ((name, (at, agent)) for at in one.instants)
+
+
+def _by_endpoint(told: Iterable[tuple[str, tuple[datetime, Told]]]) -> dict[str, list[tuple[datetime, Told]]]:
+    """Each endpoint's in the order of their time."""
+    found: dict[str, list[tuple[datetime, Told]]] = {}
+    for name, one in told:
+        found.setdefault(name, []).append(one)
+    return {name: sorted(some, key=lambda one: one[0]) for name, some in found.items()}
 
 
 def _place(event: Event, steps: Steps, clock: Clock) -> Placed:
@@ -180,7 +207,7 @@ def _policy(
 
 
 def _settled(settings: Set, only: tuple[str, ...], steps: Steps) -> RuleSettings:
-    known = RuleSettings.model_fields
+    known = [rule.name for rule in RULES]
     for number, rule in enumerate(only):
         if rule not in known:
             raise MisplacedError((*steps, "only", number), f"there is no rule {rule!r}", did_you_mean(rule, known))

@@ -56,7 +56,9 @@ _RULES_AT = """
     SELECT body FROM rules JOIN configuration USING (version) WHERE applied_at <= $1 ORDER BY version DESC LIMIT 1
 """
 _APPLIED = "SELECT applied_at, applied_by, summary FROM configuration WHERE version = $1"
-_MACHINES = "SELECT practice_id, array_agg(name) AS names FROM endpoint_now WHERE state <> 'retired' GROUP BY practice_id"
+_MACHINES = (
+    "SELECT practice_id, array_agg(name) AS names FROM endpoint_now WHERE state <> 'retired' GROUP BY practice_id"
+)
 _JOBS = "SELECT practice_id, array_agg(DISTINCT job) AS names FROM job_now GROUP BY practice_id"
 
 
@@ -130,8 +132,9 @@ async def policy_at(conn: Connection, practice_id: UUID, at: datetime) -> Policy
 
 
 async def policies_in_force(conn: Connection) -> list[Policy]:
-    """Of every practice that is watched."""
-    return [Policy.model_validate_json(row["body"]) for row in await conn.fetch(_IN_FORCE)]
+    """Of every practice that is watched, by name."""
+    policies = [Policy.model_validate_json(row["body"]) for row in await conn.fetch(_IN_FORCE)]
+    return sorted(policies, key=lambda policy: policy.practice)
 
 
 async def rules_in_force(conn: Connection, at: datetime | None = None) -> str | None:

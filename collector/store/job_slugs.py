@@ -72,7 +72,11 @@ async def put_slugs(conn: Connection, policies: Sequence[Policy]) -> None:
             for policy, jobs in named
         ],
     )
-    new = [(policy.practice_id, slug, job.subject, job.endpoint_id, job.job) for policy, jobs in named for slug, job in jobs]
+    new = [
+        (policy.practice_id, slug, job.subject, job.endpoint_id, job.job)
+        for policy, jobs in named
+        for slug, job in jobs
+    ]
     await conn.executemany(_ADD, new)
 
 

@@ -13,7 +13,10 @@ from collector.store.connect import Connection
 
 @dataclass(frozen=True)
 class LastingIncident:
-    """An incident as the NOC shows it; `sent` and `unsent` count the messages of its ticket."""
+    """An incident as the NOC shows it; `sent` and `unsent` count the messages of its ticket.
+
+    Of a campaign, at how many practices it is, and the first of them by name.
+    """
 
     practice_id: UUID
     incident_id: UUID
@@ -29,6 +32,8 @@ class LastingIncident:
     sent: int
     unsent: int
     last_error: str | None
+    practices: int | None
+    named: list[str]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,9 @@ _COUNTS = """
 _LASTING = """
     SELECT i.practice_id, i.incident_id, i.rule || '.' || i.reason AS code, i.severity, i.state, i.since,
         i.acknowledged_at, i.acknowledged_by, i.facts ->> 'endpoint' AS endpoint, i.facts ->> 'job' AS job,
-        t.state AS ticket, sending.sent, sending.unsent, sending.last_error
+        t.state AS ticket, sending.sent, sending.unsent, sending.last_error,
+        CASE WHEN i.rule = 'campaign' THEN (i.facts ->> 'count')::int END AS practices,
+        coalesce(string_to_array(i.facts ->> 'practices', E'\n'), '{}') AS named
     FROM unnest($1::uuid[]) AS wanted (practice_id)
     CROSS JOIN LATERAL (
         SELECT * FROM incident WHERE incident.practice_id = wanted.practice_id AND state <> 'resolved'

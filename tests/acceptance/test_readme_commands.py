@@ -173,6 +173,19 @@ async def test_every_command_does_what_it_says(deployed: Shell) -> None:
         await deployed.run(command)
 
 
+async def test_the_configuration_shown_is_put_in_force(deployed: Shell) -> None:
+    deployed.keys["deploy/examples"] = str(ROOT / "deploy" / "examples")
+    checked, planned, applied, moved_in, explained = [
+        await deployed.run(command) for command in commands(section("Configure it"))
+    ]
+    assert "no mistake" in checked
+    assert ("+ Cabinet Mérignac" in planned, "is in force" in planned) == (True, False)
+    assert ("is in force" in applied, "is in force" in moved_in) == (True, True)
+    assert "every imaging 92d, by group dental" in explained
+    for keys in ("keys.csv", "keys-moved-in.csv"):
+        assert (deployed.folder / keys).read_text().count("vgp_") >= 2
+
+
 async def _cron_tells_how_the_run_ended(deployed: Shell) -> None:
     [crontab] = blocks(section("Sending heartbeats"), "crontab")
     *assigned, line = crontab.splitlines()

@@ -1,26 +1,34 @@
-"""Files of configuration put in force: one version for all of it, once, audited, and nothing where anything is wrong."""
+"""Files of configuration put in force: one version for all, once, audited; nothing where anything is wrong."""
 
 import asyncio
 import csv
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count as count_from
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from collector import apply
+from collector.administer import Deed, NotDoneError
+from collector.configuration.read import read_files
 from collector.metrics import WorkerMetrics, new_registry
-from collector.model.heartbeat import Role
-from collector.model.policy import Every, Policy
-from collector.model.snapshot import Snapshot
+from collector.model.campaign import PROVIDER
+from collector.model.heartbeat import Role, RunStatus
+from collector.model.policy import Policy
 from collector.model.subject import job_subject
-from collector.store.configuration import load_policy, rules_in_force
+from collector.store.configuration import load_policy
 from collector.sweep import Engine
-from tests.factories import DAY, HOUR, backup, endpoint
+from tests.factories import HOUR, backup, endpoint
 from tests.integration.house import House, count, report, rows, until
 from tests.integration.test_cli import Vigie, done, refused, vigie
 
 __all__ = ["vigie"]
+
+_numbers = count_from(1)
 
 FLEET = """
 practices:
@@ -57,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def applied(vigie: Vigie, folder: Path, *words: str) -> str:
     """Both files, without a question; keys into a file that is new each time."""
-    keys = folder / f"keys-{len(list(folder.iterdir()))}.csv"
+    keys = folder / f"keys-{next(_numbers)}.csv"
     return done(await vigie("apply", *(words or (str(folder / "fleet.yaml"),)), "--yes", "--keys", str(keys)))
 
 
@@ -91,12 +99,12 @@ async def test_practices_and_rules_come_into_force_as_one_version(house: House, 
 
 async def test_applying_again_changes_nothing(house: House, vigie: Vigie, folder: Path) -> None:
     await applied(vigie, folder, *files(folder))
-    before = [await count(house, table) for table in ("configuration", "policy", "rules", "audit", "wake", "practice_key")]
+    tables = ("configuration", "policy", "rules", "audit", "wake", "practice_key")
+    before = [await count(house, table) for table in tables]
     for words in (files(folder), files(folder)[:1], files(folder)[1:]):
         said = done(await vigie("apply", *words))
         assert "nothing to change" in said
-    after = [await count(house, table) for table in ("configuration", "policy", "rules", "audit", "wake", "practice_key")]
-    assert after == before
+    assert [await count(house, table) for table in tables] == before
 
 
 async def test_keys_are_written_once_for_their_owner_alone(house: House, vigie: Vigie, folder: Path) -> None:
@@ -119,10 +127,6 @@ async def test_keys_are_written_once_for_their_owner_alone(house: House, vigie: 
 
 async def test_what_was_changed_while_asking_is_not_overwritten(house: House, vigie: Vigie, folder: Path) -> None:
     """A version is put in between the plan and the answer; the file of keys goes again."""
-    from collector import apply
-    from collector.administer import Deed, NotDoneError
-    from collector.configuration.read import read_files
-
     keys, now = folder / "keys.csv", datetime.now(UTC)
     async with house.owner.acquire() as conn:
         prepared = await apply.prepare(conn, read_files([("fleet.yaml", FLEET)]), now)
@@ -145,7 +149,7 @@ async def test_a_dry_run_and_a_no_change_nothing(house: House, vigie: Vigie, fol
     [
         (FLEET.replace("rpo: 26h", "rpo: 26"), RULES, "fleet.yaml:8:"),
         (FLEET, RULES.replace("backup_late: {after: 30m}", "backup_mised: {}"), "did you mean backup_missed?"),
-        (FLEET, RULES.replace("practice: Cabinet Talence, job", "practice: Cabinet Talance, job"), "did you mean Cabinet Talence?"),
+        (FLEET, RULES.replace("Cabinet Talence, job", "Cabinet Talance, job"), "did you mean Cabinet Talence?"),
         (FLEET, RULES.replace("job: daily", "job: dayly"), "rules.yaml:9:"),
     ],
 )
@@ -190,19 +194,16 @@ async def test_a_machine_by_name_is_found_once_it_reports(house: House, vigie: V
     """Until then its job is watched as never reported; then the job of that machine alone has the schedule."""
     await applied(vigie, folder)
     pessac = await policy_of(house, "Cabinet Pessac")
-    now = datetime.now(UTC) + 2 * DAY
-    (waiting,) = [job for job in pessac.jobs.values() if job.job == "daily"]
     engine = Engine(house.worker, [], WorkerMetrics(new_registry()))
     await engine.sweep()
-    (job,) = await rows(house, "SELECT endpoint, state, reason FROM job_now WHERE job = 'daily' AND endpoint IS NOT NULL")
-    assert job == {"endpoint": "SRV-01", "state": "unknown", "reason": "never_reported"}
-    await report(house, pessac.practice_id, datetime.now(UTC), backups=(backup("daily", finished_at=datetime.now(UTC)),))
+    look = "SELECT endpoint, state, reason FROM job_now WHERE job = 'daily' AND practice_id = $1"
+    assert await rows(house, look, pessac.practice_id) == [
+        {"endpoint": "SRV-01", "state": "unknown", "reason": "never_reported"}
+    ]
+    now = datetime.now(UTC)
+    await report(house, pessac.practice_id, now, backups=(backup("daily", finished_at=now),))
     await engine.sweep()
-    shown = await rows(
-        house, "SELECT endpoint, state, reason FROM job_now WHERE job = 'daily' AND practice_id = $1", pessac.practice_id
-    )
-    assert shown == [{"endpoint": "SRV-01", "state": "ok", "reason": None}]
-    assert (waiting.endpoint_id, now) != (endpoint().id, None)
+    assert await rows(house, look, pessac.practice_id) == [{"endpoint": "SRV-01", "state": "ok", "reason": None}]
 
 
 async def test_two_machines_of_one_name_are_refused(house: House, vigie: Vigie, folder: Path) -> None:
@@ -210,12 +211,21 @@ async def test_two_machines_of_one_name_are_refused(house: House, vigie: Vigie, 
     pessac = await policy_of(house, "Cabinet Pessac")
     engine = Engine(house.worker, [], WorkerMetrics(new_registry()))
     for number in (1, 2):
-        machine = endpoint(pessac.practice_id.__class__(int=number), "SRV-01", Role.SERVER)
+        machine = endpoint(UUID(int=number), "SRV-01", Role.SERVER)
         await report(house, pessac.practice_id, datetime.now(UTC), endpoint=machine)
     await engine.sweep()
     result = await vigie("apply", files(folder)[0])
     assert result.exit_code == 1
     assert "2 machines are named 'SRV-01'; retire one, or write the id" in result.stderr
+
+
+@asynccontextmanager
+async def running_beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def test_workers_follow_without_a_restart(house: House, vigie: Vigie, folder: Path) -> None:
@@ -230,7 +240,7 @@ async def test_workers_follow_without_a_restart(house: House, vigie: Vigie, fold
             await engine.sweep()
             await asyncio.sleep(0.05)
 
-    async with _task(work()):
+    async with running_beside(work()):
         await until(lambda: house.owner.fetchval("SELECT count(*) FROM practice_now"))
         assert await count(house, "incident") == 0
         fleet.write_text("practices: [{name: A, jobs: [{name: daily, every: 1s, grace: 0s}]}]")
@@ -241,12 +251,49 @@ async def test_workers_follow_without_a_restart(house: House, vigie: Vigie, fold
     assert found == {"rule": "backup_missed", "policy_version": version}
 
 
-class _task:  # noqa: N801 - reads as a word in `async with`
-    def __init__(self, work: object) -> None:
-        self._work = work
+async def test_a_practice_is_explained_with_who_set_what_and_when_it_falls(
+    house: House, vigie: Vigie, folder: Path
+) -> None:
+    await applied(vigie, folder, *files(folder))
+    pessac, now = await policy_of(house, "Cabinet Pessac"), datetime.now(UTC)
+    failed = backup("daily", RunStatus.FAILED, now - HOUR)
+    await report(house, pessac.practice_id, now, backups=(failed,))
+    await Engine(house.worker, [], WorkerMetrics(new_registry())).sweep()
+    said = done(await vigie("rules", "explain", "Cabinet Pessac"))
+    for words in (
+        f"version {pessac.version},",
+        "CRITICAL  daily on SRV-01: The last backup failed.",
+        "heals by a good run",
+        "incident open, opened",
+        "schedule at 02:00 every day in Europe/Paris (cron 0 2 * * *); grace 2h",
+        "after 1h, by group kind=dental",
+        "every imaging 92d, by group kind=dental",
+        "(RPO 26h)",
+        "heartbeat_missing (critical) about SRV-01",
+    ):
+        assert words in said
+    talence = done(await vigie("rules", "explain", "Cabinet Talence"))
+    assert "enabled false, by override of Cabinet Talence" in talence
+    assert "job daily: after 5m, by override of Cabinet Talence, job daily" in talence
+    assert "last run never reported" in talence
 
-    async def __aenter__(self) -> None:
-        self._running = asyncio.ensure_future(self._work)  # type: ignore[arg-type]
 
-    async def __aexit__(self, *_: object) -> None:
-        self._running.cancel()
+async def test_the_past_is_explained_by_what_was_in_force_then(house: House, vigie: Vigie, folder: Path) -> None:
+    await applied(vigie, folder, *files(folder))
+    then = datetime.now(UTC)
+    (folder / "rules.yaml").write_text("defaults: {backup_late: {after: 2h}}")
+    await applied(vigie, folder, str(folder / "rules.yaml"))
+    before = done(await vigie("rules", "explain", "Cabinet Talence", "--at", then.isoformat()))
+    after = done(await vigie("rules", "explain", "Cabinet Talence"))
+    assert ("after 30m, by defaults" in before, "after 2h, by defaults" in after) == (True, True)
+    long_ago = await vigie("rules", "explain", "Cabinet Talence", "--at", "2020-01-01T00:00")
+    assert "was not watched then" in refused(long_ago)
+
+
+async def test_a_campaign_is_set_for_the_provider(house: House, vigie: Vigie, folder: Path) -> None:
+    (folder / "rules.yaml").write_text("defaults: {campaign: {practices: 5}}")
+    await applied(vigie, folder, str(folder / "rules.yaml"))
+    async with house.owner.acquire() as conn:
+        provider = await load_policy(conn, PROVIDER)
+    assert provider is not None
+    assert provider.rules.campaign.practices == 5

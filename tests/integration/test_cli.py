@@ -89,7 +89,7 @@ async def test_a_practice_in_an_unknown_zone_is_refused(
     house: House, vigie: Vigie, words: list[str], said: str
 ) -> None:
     assert said in refused(await vigie("practice", "add", "A", *words))
-    assert [await count(house, table) for table in ("practice", "audit", "due")] == [0, 0, 0]
+    assert [await count(house, table) for table in ("practice", "audit", "due")] == [1, 0, 1], "the provider's own"
 
 
 async def test_a_name_is_watched_once_and_free_again_when_retired(vigie: Vigie) -> None:
@@ -125,7 +125,7 @@ async def test_a_job_is_scheduled(house: House, vigie: Vigie) -> None:
     [
         pytest.param([], "give either --every or --cron", id="no schedule"),
         pytest.param(["--every", "1d", "--cron", "0 2 * * *"], "give either --every or --cron", id="two schedules"),
-        pytest.param(["--every", "daily"], "write it as 90s", id="a word"),
+        pytest.param(["--every", "daily"], "write it as in 30m", id="a word"),
         pytest.param(["--every", "-1d"], "--every", id="negative"),
         pytest.param(["--every", "401d"], "400 days", id="too long"),
         pytest.param(["--every", "0s"], "second", id="no time at all"),
@@ -133,7 +133,7 @@ async def test_a_job_is_scheduled(house: House, vigie: Vigie) -> None:
         pytest.param(["--cron", "0 2 * *"], "cron expression '0 2 * *'", id="four fields"),
         pytest.param(["--cron", "0 0 30 2 *"], "cron expression '0 0 30 2 *'", id="the thirtieth of February"),
         pytest.param(["--cron", "0 2 * * *", "--tz", "Mars/Olympus"], "unknown time zone", id="no such zone"),
-        pytest.param(["--every", "1d", "--grace", "soon"], "write it as 90s", id="grace"),
+        pytest.param(["--every", "1d", "--grace", "soon"], "write it as in 30m", id="grace"),
         pytest.param(["--every", "1d", "--rpo", "0s"], "rpo", id="rpo"),
     ],
 )

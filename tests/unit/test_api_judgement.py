@@ -14,7 +14,7 @@ from api.moments import Moments
 from api.pulse import JUDGING_TOLERATED, Lapse, Outage, lapse, outage
 from collector.model.finding import State
 from collector.model.heartbeat import Role
-from collector.model.standing import EndpointStanding, JobStanding
+from collector.model.standing import Digit, EndpointStanding, JobStanding
 from collector.model.subject import job_subject
 from collector.problems import ProblemError
 from collector.store.arrivals import Shortfall
@@ -75,6 +75,22 @@ def test_the_worst_job_decides_what_would_be_lost() -> None:
 def test_a_job_that_never_succeeded_is_named_beside_the_rest() -> None:
     found = loss([job("a", NOW), job("b", None)], [])
     assert (found.extent, found.since, found.never) == (Extent.SOME_NEVER, NOW, ("b (SRV)",))
+
+
+@pytest.mark.parametrize(
+    ("score", "missing", "reachable"),
+    [
+        ("3-2-1-1-0", (), ()),
+        ("2-2-1-1-?", (Digit.COPIES, Digit.PROOF), ()),
+        ("3-2-1-0-0", (Digit.UNREACHABLE,), ("a (SRV)",)),
+        (None, (), ("a (SRV)",)),
+    ],
+)
+def test_job_is_in_reach_unless_a_copy_is_known_to_be_out_of_it(
+    score: str | None, missing: tuple[Digit, ...], reachable: tuple[str, ...]
+) -> None:
+    told = job("a", NOW).model_copy(update={"copies_score": score, "copies_missing": missing})
+    assert loss([told, job("b", None), job("c", NOW, State.RETIRED)], []).reachable == reachable
 
 
 def test_without_any_good_backup_everything_is_lost() -> None:

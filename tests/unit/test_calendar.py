@@ -16,7 +16,7 @@ from tests.factories import DAY, HOUR, MINUTE, policy
 TICK = timedelta(microseconds=1)
 PARIS = "Europe/Paris"
 ALWAYS = ((Hours(opens=time(0), closes=time(0)),),) * 7
-# Each zone with the hours in which its clocks change: Lord Howe Island's by half an hour.
+# Each with an hour of change of its own: Lord Howe Island's clocks move by half an hour.
 ZONES = [PARIS, "America/New_York", "Australia/Lord_Howe"]
 
 

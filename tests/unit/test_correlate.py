@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.escalation.campaigns import inhibited, linked, to_be_told
 from collector.judge import Record, judge_provider
 from collector.model.campaign import PROVIDER, Campaign, Fleet, Signal, pattern_of, tool_name
 from collector.model.finding import Evaluation, Severity
@@ -18,7 +17,7 @@ from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign as Setting
 from collector.model.snapshot import Snapshot
 from collector.rules.correlate import LONGEST, MOST_NAMED, SILENT_WITHIN, correlate
-from tests.factories import DAY, HOUR, MINUTE, NOW, finding
+from tests.factories import DAY, HOUR, MINUTE, NOW
 
 RANSOM = "alert:ransomware:lockbit"
 WINDOW = timedelta(hours=12)
@@ -324,54 +323,3 @@ def test_a_year_of_ordinary_trouble_at_two_hundred_practices_is_no_campaign(seed
     for n in range(3):
         year.find(signal(n + 1, attack + n * HOUR), fleet)
     assert [one.facts["count"] for one in year.opened] == ["3"]
-
-
-@pytest.mark.parametrize(
-    ("ticketed", "one_ticket", "by"), [(False, True, "campaign"), (True, True, None), (False, False, None)]
-)
-def test_a_campaign_speaks_for_those_without_a_ticket(ticketed: bool, one_ticket: bool, by: str | None) -> None:
-    raised = finding(signature=RANSOM)
-    known = [_incident(raised.signature, ticketed)]
-    told = inhibited([raised], known, [lasting(NOW - DAY, one_ticket=one_ticket)])
-    assert [one.inhibited_by for one in told] == [by]
-
-
-def test_what_another_finding_speaks_for_already_stays_with_that() -> None:
-    raised = finding(signature=RANSOM, inhibited_by="practice_silent")
-    assert [one.inhibited_by for one in inhibited([raised], [], [lasting()])] == ["practice_silent"]
-
-
-@pytest.mark.parametrize(("opened_at", "belongs"), [(NOW, True), (NOW - 3 * DAY, False)])
-def test_what_was_before_a_campaign_is_not_of_it(opened_at: datetime, belongs: bool) -> None:
-    known = _incident(RANSOM, ticketed=False, at=opened_at)
-    campaign = lasting(NOW - DAY)
-    told = inhibited([finding(signature=RANSOM)], [known], [campaign])
-    (after,), changes = linked([known], [campaign])
-    assert bool(told[0].inhibited_by) is belongs
-    assert (after.campaign_id == campaign.incident_id) is belongs
-    assert [one.what for one in changes] == ([IncidentChange.JOINED] if belongs else [])
-    assert linked([after], [campaign])[1] == ()
-
-
-def _incident(signature: str | None, ticketed: bool, at: datetime = NOW) -> Incident:
-    return Incident.model_validate(
-        {
-            "incident_id": UUID(int=5), "rule": "backup_missed", "subject": finding().subject, "root": finding().root,
-            "severity": "critical", "reason": "x", "facts": {}, "state": "open", "since": at, "opened_at": at,
-            "policy_version": 1, "escalation": {"name": "default", "steps": ()}, "signature": signature,
-            "ticket_id": UUID(int=6) if ticketed else None,
-        }
-    )  # fmt: skip
-
-
-def test_those_are_told_who_do_not_know_of_their_campaign_or_of_its_end() -> None:
-    policy = Policy(practice_id=PROVIDER, practice="Provider")
-    empty = Record(Snapshot(practice_id=PROVIDER), policy, (), ())
-    signals = at_each(NOW, NOW, NOW)
-    opened = judge_provider(empty, signals, Fleet(practices=3), None, NOW)
-    assert to_be_told(signals, opened.incidents) == {UUID(int=n) for n in (1, 2, 3)}
-    linked_to = [one._replace(campaign_id=opened.incidents[0].incident_id) for one in signals]
-    assert to_be_told(linked_to, opened.incidents) == frozenset()
-    record = Record(empty.snapshot, policy, opened.incidents, opened.tickets)
-    over = judge_provider(record, linked_to, Fleet(practices=3), None, NOW + LONGEST)
-    assert to_be_told(linked_to, over.incidents) == {UUID(int=n) for n in (1, 2, 3)}

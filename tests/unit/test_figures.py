@@ -1,154 +1,220 @@
-"""What is read from the output of backup tools: real ones of several versions, and whatever anybody may send."""
+"""What a history says of a run: out of the ordinary or not, and what excuses it."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from collector.intake.figures import Figures, read_figures
-from collector.model.heartbeat import Backup, RunStatus
-from tests.factories import NOW
-
-SAMPLES = Path(__file__).parents[1] / "samples"
-
-BORG_STATS = """\
-Pinging Healthchecks start
-Creating archive at "/srv/backup/nas::srv-2026-11-21T21:29:31"
-------------------------------------------------------------------------------
-Repository: /srv/backup/nas
-Archive name: srv-2026-11-21T21:29:31
-Number of files: 4
-Utilization of max. archive size: 0%
-------------------------------------------------------------------------------
-                       Original size      Compressed size    Deduplicated size
-This archive:              200.99 kB            200.91 kB                897 B
-All archives:              600.31 kB            600.30 kB            202.63 kB
-
-                       Unique chunks         Total chunks
-Chunk index:                       9                   14
-------------------------------------------------------------------------------
-Pinging Healthchecks finish
-"""
-BORG_IEC = """\
-local: Number of files: 2
-local:                        Original size      Compressed size    Deduplicated size
-local: This archive:             195.85 KiB           195.82 KiB                508 B
-"""
-BORG_2 = """\
-Archive name: docs
-Number of files: 12
-Original size: 1.50 GB
-Deduplicated size: 25.00 MB
-"""
-RESTIC_TEXT = """\
-no parent snapshot found, will read all files
-
-Files:           2 new,     3 changed,     7 unmodified
-Dirs:            1 new,     0 changed,     0 unmodified
-Added to the repository: 196.324 KiB (196.115 KiB stored)
-
-processed 12 files, 195.315 KiB in 0:00
-snapshot f6889428 saved
-"""
-RESTIC_OLD = "Added to the repo: 1.250 MiB\n\nprocessed 2 files, 1.5 GiB in 1:02:03\n"
+from collector.model.figures import figures_after
+from collector.model.heartbeat import RunStatus
+from collector.model.reading import Excuse, Levels, Reading
+from collector.model.snapshot import PastRun
+from tests.factories import DAY, HOUR, NOW
+from tests.unit.nights import FILES, SIZE, followed, night, nights
 
 
-def sample(name: str) -> str:
-    return (SAMPLES / name).read_text()
+def readings(*runs: PastRun) -> tuple[Reading, ...]:
+    return followed(runs).readings
+
+
+def reading(*last: PastRun, before: Sequence[PastRun] | None = None) -> Reading:
+    *_, found = readings(*(nights() if before is None else before), *last)
+    return found
+
+
+def ends(found: Sequence[Reading]) -> list[datetime]:
+    return [one.finished_at for one in found]
+
+
+def test_ordinary_runs_say_nothing() -> None:
+    assert readings(*nights(60)) == ()
+
+
+def test_run_that_rewrote_much_is_read_with_what_is_usual() -> None:
+    found = reading(night(0, 0.5))
+    assert (found.share, found.usual, found.known, found.alone, found.excuse) == (0.5, 0.01, 18, False, None)
+    assert found.clean_at == NOW - DAY
+
+
+@pytest.mark.parametrize(("part", "found"), [(0.02, False), (0.021, True)])
+def test_only_what_is_beyond_ordinary_runs_is_kept(part: float, *, found: bool) -> None:
+    assert bool(readings(*nights(), night(0, part))) is found
+
+
+@pytest.mark.parametrize(("known", "found"), [(3, False), (4, True)])
+def test_three_runs_with_one_before_them_must_be_known(known: int, *, found: bool) -> None:
+    assert bool(readings(*nights(known), night(0, 0.9))) is found
+
+
+def test_failed_run_says_nothing() -> None:
+    assert readings(*nights(), night(0, 0.9, status=RunStatus.FAILED)) == ()
 
 
 @pytest.mark.parametrize(
-    ("text", "figures"),
+    "last",
     [
-        (sample("borg/borg_create_json.json"), Figures("borg", 200_503, 503, 2)),
-        (sample("borg/borg_create_warning.json"), Figures("borg", 200_519, 525, 2)),
-        (sample("borgmatic/borgmatic_create_json.json"), Figures("borg", 201_019, 614, 4)),
-        (BORG_STATS, Figures("borg", 200_990, 897, 4)),
-        (BORG_IEC, Figures("borg", 200_550, 508, 2)),
-        (BORG_2, Figures("borg", 1_500_000_000, 25_000_000, 12)),
-        (sample("restic/restic_backup.jsonl"), Figures("restic", 200_006, 201_059, 2, 2)),
-        (sample("restic/restic-0.18.0_backup.jsonl"), Figures("restic", 200_006, 201_059, 2, 2)),
-        (sample("restic/restic-0.19.1_backup.jsonl"), Figures("restic", 200_006, 201_059, 2, 2)),
-        (sample("restic/restic_backup_warn.jsonl"), Figures("restic", 200_006, 0, 2, 0)),
-        (RESTIC_TEXT, Figures("restic", 200_003, 201_036, 12, 5)),
-        (RESTIC_OLD, Figures("restic", 1_610_612_736, 1_310_720, 2, None)),
-        (sample("restic/restic_check.txt"), None),
-        (sample("borg/borg_create_missingrepo_logjson.stderr"), None),
-        ("", None),
-        ("the backup went well", None),
+        night(0, 0.5, files_changed=100),
+        night(0, 0.5, bytes_added=10_000),
+        night(0, 0.5, bytes_total=2 * SIZE),
+        night(0, 0.5, files_total=2 * FILES),
+    ],
+    ids=["compaction", "renamed", "new-data", "new-files"],
+)
+def test_both_measures_must_say_so(last: PastRun) -> None:
+    assert readings(*nights(), last) == ()
+
+
+@pytest.mark.parametrize("missing", [("bytes_added",), ("bytes_total",), ("files_changed",), ("files_total",)])
+def test_one_measure_alone_is_said_to_be_alone(missing: tuple[str, ...]) -> None:
+    found = reading(night(0, 0.5, **dict.fromkeys(missing)))
+    assert (found.share, found.alone) == (0.5, True)
+
+
+def test_run_without_any_measure_says_nothing() -> None:
+    assert readings(*nights(), night(0, 0.9, bytes_added=None, files_changed=None)) == ()
+
+
+def test_few_files_change_as_a_whole() -> None:
+    few = [one._replace(files_total=9, files_changed=1) for one in nights()]
+    assert readings(*few, night(0, 0.9, files_total=9, files_changed=9)) == ()
+
+
+def test_measure_that_is_always_high_does_not_count() -> None:
+    """Every file of a dump is new each night, while a deduplicating tool stores what differs."""
+    dumps = [one._replace(files_changed=FILES) for one in nights()]
+    assert readings(*dumps, night(0, 0.01, files_changed=FILES)) == ()
+    assert reading(night(0, 0.5, files_changed=FILES), before=dumps).alone
+
+
+@pytest.mark.parametrize(
+    ("last", "excuse"),
+    [
+        (night(0, 0.9, tool="restic 0.17.0"), Excuse.TOOL),
+        (night(0, 0.9, tool=None), None),
+        (night(0, 0.9, repository=2), Excuse.REPOSITORY),
+        (night(0, 0.9, repository=None), None),
+        (night(0, 0.9, restore_points=2), Excuse.RESTARTED),
+        (night(0, 0.9, restore_points=3), None),
+        (night(7, 0.89), None),
+        (night(7, 0.9), Excuse.PAUSE),
+        (night(6, 0.9), None),
     ],
 )
-def test_figures_of_real_output_are_read(text: str, figures: Figures | None) -> None:
-    assert read_figures(text) == figures
+def test_what_may_store_everything_anew_is_an_excuse(last: PastRun, excuse: Excuse | None) -> None:
+    assert reading(last).excuse is excuse
 
 
-def test_document_that_was_cut_off_behind_its_figures_is_read() -> None:
-    whole = sample("borg/borg_create_json.json")
-    assert read_figures("starting\n" + whole[: whole.index('"cache"')]) == Figures("borg", 200_503, 503, 2)
-
-
-def test_last_archive_of_several_counts() -> None:
-    assert read_figures(BORG_STATS.replace("897 B", "12 B") + BORG_IEC) == Figures("borg", 200_550, 508, 2)
-
-
-MOST = 2**63 - 1
+def test_tool_and_repository_that_were_seen_before_are_no_excuse() -> None:
+    """Two disks take turns, and an older tool is put back."""
+    turns = [one._replace(repository=at % 2, tool=f"restic {at % 2}") for at, one in enumerate(nights())]
+    assert reading(night(0, 0.9, repository=0, tool="restic 0"), before=turns).excuse is None
 
 
 @pytest.mark.parametrize(
-    ("number", "read"),
-    [(str(MOST), MOST), (str(MOST + 1), None), ("9" * 5_000, None), ("-1", None), ("1e400", None), ("true", None)],
+    ("days", "part", "excuse"),
+    [
+        (7, 1.0, Excuse.HABIT),
+        (7, 0.96, Excuse.HABIT),
+        (7, 0.94, None),
+        (6, 1.0, None),
+        (8, 1.0, None),
+        (14, 1.0, None),
+        (28, 1.0, Excuse.HABIT),
+        (30, 1.0, Excuse.HABIT),
+        (31, 1.0, None),
+        (35, 1.0, Excuse.HABIT),
+    ],
 )
-def test_number_that_the_store_cannot_hold_is_no_figure(number: str, read: int | None) -> None:
-    line = f'{{"message_type":"summary","data_added":1,"total_bytes_processed":{number}}}'
-    found = read_figures(line)
-    assert (found.bytes_total if found else None) == read
+def test_full_of_each_week_or_month_is_a_habit(days: int, part: float, excuse: Excuse | None) -> None:
+    between = [night(number) for number in range(1, days)]
+    assert reading(*between, night(days, part), before=[*nights(), night(0, 1.0)]).excuse is excuse
 
 
-@pytest.mark.parametrize(
-    ("written", "read"), [("8 EB", 8 * 10**18), ("9 EiB", None), ("1 YiB", None), ("0 B", 0), ("1.5 kB", 1_500)]
-)
-def test_size_that_the_store_cannot_hold_is_no_figure(written: str, read: int | None) -> None:
-    found = read_figures(f"processed 1 files, {written} in 0:01")
+def test_full_for_a_passing_reason_makes_no_habit() -> None:
+    upgraded = [night(number, tool="restic 0.17.0") for number in range(1, 7)]
+    before = [*nights(), night(0, 1.0, tool="restic 0.17.0"), *upgraded]
+    assert reading(night(7, 1.0, tool="restic 0.17.0"), before=before).excuse is None
+
+
+def test_attack_does_not_become_usual() -> None:
+    attack = [night(number, 0.08) for number in range(4)]
+    assert reading(*attack, night(4, 0.08)).usual == 0.01
+
+
+def test_what_lasts_becomes_usual() -> None:
+    runs = [*nights(), *(night(number, 0.08) for number in range(60))]
+    assert readings(*runs[:24]) != ()
+    assert readings(*runs) == ()
+
+
+def test_creeping_is_summed_over_three_runs() -> None:
+    found = reading(night(0, 0.05), night(1, 0.01), night(2, 0.05))
+    assert found.crept == pytest.approx(0.08)
+    assert found.beyond == 2
+
+
+def test_days_without_a_run_are_made_up_for() -> None:
+    assert readings(*nights(), night(2, 0.05)) == ()
+    assert readings(*nights(), night(0, 0.05)) != ()
+
+
+@pytest.mark.parametrize(("points", "gone"), [(11, True), (12, False)])
+@pytest.mark.parametrize("earlier", [0, 1, 2])
+def test_restore_points_that_went_shortly_before_are_remembered(points: int, earlier: int, *, gone: bool) -> None:
+    *rest, last = (night(number, 0.01 if number < earlier else 0.9, restore_points=points) for number in range(3))
+    found = reading(*rest[:earlier], rest[earlier] if earlier < 2 else last)
+    assert found.points_gone is gone
+
+
+def test_reading_stays_when_its_run_is_forgotten() -> None:
+    runs = [*nights(), night(0, 0.9), *(night(number / 8) for number in range(1, 8 * 20))]
+    known = followed(runs)
+    assert known.history[0].finished_at > NOW
+    assert ends(known.readings) == [NOW]
+
+
+def test_late_run_is_read_among_those_before_it() -> None:
+    late = night(0, 0.9)
+    assert readings(*nights(), night(1), night(2), late) == readings(*nights(), late, night(1), night(2))
+
+
+def test_history_told_again_changes_nothing() -> None:
+    known = followed([*nights(), night(0, 0.9)])
+    assert not figures_after(known, known.history)
+
+
+def levels(*runs: PastRun) -> Levels:
+    found = followed(runs).levels
     assert found is not None
-    assert found.bytes_total == read
+    return found
 
 
-HOSTILE = [
-    '{"stats":' * 11_000,
-    '"stats":{' * 11_000,
-    '"stats"' + " " * 100_000,
-    '"stats":{"nfiles":' + "9" * 100_000,
-    "This archive:" + " " * 100_000,
-    ("This archive:" + "1" * 15 + ".") * 4_000,
-    "Added to the repo: " * 5_000 + "processed 1 files, 1 B",
-    '"message_type":"summary"' * 4_000,
-    '"message_type":"summary"\n' * 4_000,
-    "[" * 50_000 + '"message_type":"summary"',
-    '{"message_type":"summary","a":' + "[" * 50_000 + "]" * 50_000 + "}",
-    "Files: " + "1" * 100_000,
-    "Number of files: " * 6_000,
-]
+def test_levels_are_those_of_the_last_good_run_beside_those_before() -> None:
+    sizes = [night(number - 4, bytes_total=size) for number, size in enumerate((10, 30, 20))]
+    found = levels(*sizes, night(0, bytes_total=5), night(1, status=RunStatus.FAILED))
+    assert found.finished_at == NOW
+    assert found.size is not None
+    assert found.size._replace(deviation=0) == (5, 20, 0, 20, 10, 30, 3)
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_text_has_no_total(text: str) -> None:
-    """Read once from left to right; looked through again at every word, 100 kB would take this test minutes."""
-    found = read_figures(text)
-    assert found is None or found.bytes_total in (None, 1)
+@pytest.mark.parametrize(("weeks", "usual"), [(2, 100), (3, 900)])
+def test_weekday_of_its_own_is_usual_from_the_third_on(weeks: int, usual: float) -> None:
+    days = range(-7 * weeks, 0)
+    runs = [night(number, bytes_total=900 if number % 7 == 0 else 100) for number in days]
+    size = levels(*runs, night(0, bytes_total=880)).size
+    assert size is not None
+    assert size.usual == usual
 
 
-WORDS = st.sampled_from(
-    ['"stats":{', '"nfiles":', "9" * 30, "-1", "}", "{", " ", "\n", "This archive:", " 1.5 kB", "processed 3 files,",
-     '"message_type":"summary"', "Files:", " 2 new,", " 0 changed,", " 0 unmodified", '"original_size":', "²", "\ud800"]
-)  # fmt: skip
+def test_restore_points_are_counted_in_the_present_place() -> None:
+    runs = [*nights(5), night(0, repository=2, restore_points=1), night(1, repository=2, restore_points=2)]
+    assert (levels(*runs).points, levels(*nights(5), night(0, restore_points=9)).points) == (2, 30)
 
 
-@given(st.lists(WORDS | st.text(max_size=5), max_size=30).map("".join))
-def test_whatever_is_read_fits_the_contract_and_nothing_raises(text: str) -> None:
-    found = read_figures(text)
-    if found:
-        Backup(
-            job="a", tool=found.tool, status=RunStatus.SUCCESS, finished_at=NOW, bytes_total=found.bytes_total,
-            bytes_added=found.bytes_added, files_total=found.files_total, files_changed=found.files_changed,
-        )  # fmt: skip
+def test_job_without_a_good_run_has_no_levels() -> None:
+    assert followed([night(0, status=RunStatus.FAILED)]).levels is None
+
+
+def test_every_hour_is_measured_by_hours() -> None:
+    hourly = [night(0)._replace(finished_at=NOW + number * HOUR) for number in range(-20, 0)]
+    assert readings(*hourly, night(0, 0.05)) != ()

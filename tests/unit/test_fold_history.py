@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -41,7 +42,18 @@ def test_run_that_ended_is_remembered_with_its_figures() -> None:
     points, copy = RestorePoints(count=12), Copy(medium=Medium.NAS, location="nas")
     one = told(started_at=NOW - 90 * SECOND, restore_points=points, copies=(copy,), message="ok", **figures)
     assert history(one) == (
-        PastRun(NOW, RunStatus.SUCCESS, 90, 900, 30, 70, 4, restore_points=12, tool="restic 0.16.4"),
+        PastRun(
+            NOW,
+            RunStatus.SUCCESS,
+            90,
+            900,
+            30,
+            70,
+            4,
+            restore_points=12,
+            tool="restic 0.16.4",
+            repository=crc32(b"nas"),
+        ),
     )
 
 

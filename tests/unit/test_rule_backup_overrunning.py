@@ -61,8 +61,20 @@ def assert_long_from(at: datetime, past: tuple[PastRun, ...], configured: Policy
         ((10, 10, 10), 30),
         ((10.5, 10.5, 10.5), 31.5),
         ((None, 20, 20, None, 20), 60),
+        ((20,) * 8 + (50,) * 7, 60),
+        ((20,) * 8 + (50,) * 8, 150),
     ],
-    ids=["steady", "median", "even-number", "short", "at-the-least", "just-over-the-least", "some-unknown"],
+    ids=[
+        "steady",
+        "median",
+        "even-number",
+        "short",
+        "at-the-least",
+        "just-over-the-least",
+        "some-unknown",
+        "grew",
+        "grew-for-the-better-part-of-two-weeks",
+    ],
 )
 def test_long_from_three_times_its_usual_duration_and_half_an_hour_at_least(
     lengths: tuple[float | None, ...], limit: float

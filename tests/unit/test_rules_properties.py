@@ -25,6 +25,9 @@ from tests.factories import (
     run,
     snapshot,
 )
+from tests.unit import figures_strategies as figures
+from tests.unit import liveness_strategies as liveness
+from tests.unit import recovery_strategies as recovery
 
 OTHER = UUID("0b6e8a52-7f43-4a37-9d3c-0d7d64a1c009")
 MACHINES = [ENDPOINT, OTHER]
@@ -66,11 +69,17 @@ def endpoints(draw: st.DrawFn, machine: UUID) -> EndpointState:
     )
     assert known.sighting
     lost = {
+        "queued": draw(liveness.queued),
         "skew_s": draw(st.sampled_from([0, 7_200])),
         "lost_heartbeats": draw(st.sampled_from([0, 5, 1_000])),
         "lost_until": draw(st.none() | lately.map(lambda at: at + DAY)),
     }
-    return known.model_copy(update={"sighting": known.sighting.model_copy(update=lost)})
+    scans = {
+        "first_seen_at": draw(recovery.past),
+        "patches": draw(st.none() | recovery.patch_states()),
+        "protection": draw(st.none() | recovery.protection_states()),
+    }
+    return known.model_copy(update=scans | {"sighting": known.sighting.model_copy(update=lost)})
 
 
 def _end(one: Run) -> datetime:
@@ -78,20 +87,37 @@ def _end(one: Run) -> datetime:
 
 
 @st.composite
-def jobs(draw: st.DrawFn, machine: UUID, name: str) -> JobState:
+def jobs(draw: st.DrawFn, machine: UUID | None, name: str) -> JobState:
     ran = sorted(draw(st.lists(ends, max_size=4, unique_by=_end)), key=_end)
     past = tuple(PastRun(one.finished_at, one.status, draw(st.sampled_from([None, 60, 3_600]))) for one in ran)
-    ended: Run | None = ran[-1] if ran else None
-    return job_state(name, last_run=ended, endpoint_id=machine, running_since=draw(st.none() | lately), history=past)
+    ended: Run | None = ran[-1].model_copy(update={"source": draw(liveness.sources)}) if ran else None
+    return job_state(
+        name,
+        last_run=ended,
+        endpoint_id=machine,
+        running_since=draw(st.none() | lately),
+        history=past,
+        first_seen_at=draw(recovery.past),
+        kept_copies=draw(recovery.kept_copies()),
+        readings=draw(figures.readings()),
+        levels=draw(st.none() | figures.levels()),
+        restore_tests=draw(recovery.restore_tests()),
+    )
 
 
 @st.composite
 def rule_settings(draw: st.DrawFn) -> RuleSettings:
     results = {"in_a_row": draw(st.integers(1, 3)), "retries": draw(st.sampled_from(list(Retries)))}
     return RuleSettings(
+        heartbeat_missing=draw(liveness.heartbeat_missing()),
+        practice_silent=draw(liveness.practice_silent()),
+        rpo_breached=draw(liveness.rpo_breached()),
+        own_outage=draw(liveness.own_outage()),
         backup_failed=BackupFailed(**results),
         backup_warning=BackupWarning(**results),
         agent_outdated=AgentOutdated(oldest=draw(st.sampled_from([None, "1.4.0"]))),
+        offline_copy=draw(recovery.offline_copy()),
+        endpoint_without_backup=draw(recovery.endpoint_without_backup()),
     )
 
 
@@ -104,25 +130,27 @@ def gaps(draw: st.DrawFn) -> Gap:
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     machines = [draw(endpoints(one)) for one in MACHINES if draw(st.booleans())]
-    known = [draw(jobs(one, name)) for one in MACHINES for name in NAMES if draw(st.booleans())]
+    known = [draw(jobs(one, name)) for one in (None, *MACHINES) for name in NAMES if draw(st.booleans())]
     return snapshot(machines, known, gaps=tuple(draw(st.lists(gaps(), max_size=2))))
 
 
 @st.composite
 def job_policies(draw: st.DrawFn) -> JobPolicy:
-    return job_policy(
+    scheduled = job_policy(
         draw(st.sampled_from(NAMES)),
         draw(schedules),
         grace=draw(st.sampled_from([timedelta(0), MINUTE, HOUR, 2 * DAY])),
         since=draw(lately),
         endpoint_id=draw(st.sampled_from([None, *MACHINES])),
     )
+    return scheduled.model_copy(update={"rpo": draw(liveness.rpos)})
 
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
     retired = draw(st.dictionaries(st.sampled_from(SUBJECTS), st.just("replaced"), max_size=1))
-    return policy(draw(st.lists(job_policies(), max_size=3)), retired=retired, rules=draw(rule_settings()))
+    own = {"rules": draw(rule_settings()), "calendar": draw(liveness.calendars)}
+    return policy(draw(st.lists(job_policies(), max_size=3)), retired=retired, **own)
 
 
 # What is said until it is missed; an outage of ours moves that.

@@ -1,14 +1,18 @@
 """When a schedule is next due; Paris changes its clocks on 2026-03-29, 2026-10-25, 2027-03-28 and 2027-10-31."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collector.model.policy import Cron, Every, JobPolicy
-from tests.factories import DAY, MINUTE, NOW
+from tests.factories import DAY, HOUR, MINUTE, NOW
 
 CHANGES = [datetime(2026, 3, 29, 1), datetime(2026, 10, 25, 1), datetime(2027, 3, 28, 1), datetime(2027, 10, 31, 1)]  # noqa: DTZ001
 
@@ -54,8 +58,6 @@ def test_run_that_ends_in_the_repeated_hour_is_due_again_the_next_time(expressio
 
 def daily_slots(hour: int, minute: int) -> list[datetime]:
     """An independent reading of a daily time: found by walking each day's UTC minutes, without cron."""
-    from zoneinfo import ZoneInfo
-
     zone = ZoneInfo("Europe/Paris")
     slots = []
     for change in CHANGES:
@@ -76,6 +78,70 @@ def test_daily_time_falls_once_a_day_over_every_change(hour: int, minute: int) -
         day_before, day, day_after = slots[first : first + 3]
         assert paris(f"{minute} {hour} * * *").due_after(day_before) == day
         assert paris(f"{minute} {hour} * * *").due_after(day) == day_after
+
+
+# Each with an hour of change of its own, the last one in the other half of the year.
+ZONES = ["Europe/Paris", "America/New_York", "Australia/Sydney"]
+YEAR = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+AT_A_TIME = [
+    "30 2 * * *",
+    "0 2 * * *",
+    "0,30 2 * * *",
+    "30 1,2,3 * * *",
+    "45 1 * * *",
+    "0 3 * * *",
+    "15 2 * * 0",
+    "0 22 * * 1-5",
+    "0 3 1 * *",
+]
+ALL_THE_TIME = ["0 * * * *", "*/20 1-3 * * *", "15 */2 * * *", "*/10 2 * * *"]
+
+
+def walls(expression: str) -> Iterator[datetime]:
+    """What the expression says to a clock that never changes: cronsim without any zone, a day more at both ends."""
+    first, last = (edge.replace(tzinfo=None) for edge in YEAR)
+    slots = CronSim(expression, first - DAY)
+    return takewhile(lambda slot: slot < last + DAY, slots)
+
+
+def on_the_wall(instant: datetime, zone: str) -> datetime:
+    return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def first_shown(wall: datetime, zone: str) -> datetime:
+    """When a clock on the wall first shows a time, or the next that it shows at all."""
+    instant = wall.replace(tzinfo=UTC) - 15 * HOUR
+    while on_the_wall(instant, zone) < wall:
+        jump = wall - on_the_wall(instant, zone)
+        instant += jump if on_the_wall(instant + jump, zone) <= wall else MINUTE
+    return instant
+
+
+def slots_of_the_year(expression: str, zone: str) -> list[datetime]:
+    first, last = YEAR
+    schedule, found = Cron(expression=expression, zone=zone), [first]
+    while (due := schedule.due_after(found[-1])) < last:
+        found.append(due)
+    return found[1:]
+
+
+@pytest.mark.parametrize("zone", [*ZONES, "Australia/Lord_Howe"])  # whose clocks move by half an hour
+@pytest.mark.parametrize("expression", AT_A_TIME)
+def test_run_at_a_time_of_day_comes_once_for_each_such_time_of_the_year(expression: str, zone: str) -> None:
+    """The hour that comes twice has it once, and the hour that is left out has it as the clocks change."""
+    first, last = YEAR
+    expected = {first_shown(wall, zone) for wall in walls(expression)}
+    assert slots_of_the_year(expression, zone) == sorted(one for one in expected if first < one < last)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("expression", ALL_THE_TIME)
+def test_run_all_the_time_comes_whenever_the_clock_on_the_wall_shows_it(expression: str, zone: str) -> None:
+    """In the hour that comes twice it comes twice, and none is made up for the hour that is left out."""
+    first, last = YEAR
+    wanted = set(walls(expression))
+    instants = (first + n * 5 * MINUTE for n in range(1, (last - first) // (5 * MINUTE)))
+    assert slots_of_the_year(expression, zone) == [one for one in instants if on_the_wall(one, zone) in wanted]
 
 
 @given(

@@ -3,17 +3,19 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from collector.escalation.tickets import REOPEN_WINDOW
+from collector.escalation.incidents import reconcile
+from collector.escalation.tickets import REOPEN_WINDOW, gather
 from collector.judge import Record, Verdict, judge
 from collector.model.finding import Severity
 from collector.model.heartbeat import Role, RunStatus
 from collector.model.incident import Incident, IncidentState, Ticket, TicketEvent, TicketMessage, TicketState
 from collector.model.policy import Policy
-from collector.model.snapshot import Snapshot
-from collector.model.subject import endpoint_subject, job_subject
+from collector.model.snapshot import JobState, Snapshot
+from collector.model.subject import PRACTICE, Subject, endpoint_subject, job_subject
 from tests.factories import (
     DAY,
     ENDPOINT,
@@ -21,6 +23,7 @@ from tests.factories import (
     MINUTE,
     NOW,
     endpoint_state,
+    finding,
     job_policy,
     job_state,
     policy,
@@ -203,6 +206,84 @@ def test_ticket_is_named_by_the_incident_about_its_root() -> None:
         "Backup missed: daily on SRV-01",
         "No heartbeat from SRV-01",
     ]
+
+
+OTHER = UUID(int=2)
+NAMES = ("daily", "imaging")
+
+
+def two_servers(seen_at: datetime, other_seen_at: datetime, *jobs: JobState) -> Snapshot:
+    return snapshot([endpoint_state(seen_at), endpoint_state(other_seen_at, endpoint_id=OTHER)], jobs)
+
+
+def open_tickets(house: House) -> list[str]:
+    return [one.root for one in house.tickets.values() if one.state is TicketState.OPEN]
+
+
+def test_silent_practice_is_one_ticket_and_what_is_missed_underneath_appends_to_it() -> None:
+    house = House(policy([job_policy(name, endpoint_id=one) for name in NAMES for one in (ENDPOINT, OTHER)]))
+    jobs = [job_state(name, last_run=run(NOW), endpoint_id=one) for name in NAMES for one in (ENDPOINT, OTHER)]
+    cut = two_servers(NOW, NOW + MINUTE / 2, *jobs)
+    house.judge(cut, NOW + 2 * MINUTE)
+    assert house.told == [], "the first one is held back"
+    house.judge(cut, NOW + 2 * MINUTE + MINUTE / 2)
+    assert [(one.event, one.root, len(one.incidents)) for one in house.messages] == [(OPENED, PRACTICE, 1)]
+    assert {one.root for one in house.incidents} == {PRACTICE}
+    house.judge(cut, NOW + DAY + HOUR)
+    assert house.told == [OPENED, APPENDED]
+    assert len([one for one in house.incidents if one.rule == "backup_missed"]) == 4
+    back = NOW + DAY + 2 * HOUR
+    ran = [one.model_copy(update={"last_run": run(back), "last_good": run(back)}) for one in jobs]
+    house.judge(two_servers(back, back, *ran), back)
+    assert house.told == [OPENED, APPENDED, RESOLVED]
+    assert house.incidents == ()
+
+
+def test_server_that_stays_dead_when_its_practice_is_back_goes_on_in_the_same_ticket() -> None:
+    house = House(policy([job_policy()]))
+    back = NOW + HOUR
+    house.judge(two_servers(NOW, NOW), back - MINUTE)
+    house.judge(two_servers(NOW, back, WELL[0]), back)
+    assert house.told == [OPENED, APPENDED]
+    assert house.messages[-1].title == "No heartbeat from SRV-01"
+    assert [(one.rule, one.inhibited_by) for one in house.incidents] == [("heartbeat_missing", None)]
+    house.judge(two_servers(NOW, NOW + DAY + HOUR, WELL[0]), NOW + DAY + HOUR)
+    assert house.told == [OPENED, APPENDED, APPENDED], "its missed backup hangs on it"
+    assert open_tickets(house) == [PRACTICE]
+
+
+def test_servers_that_fell_silent_one_by_one_move_to_the_ticket_of_their_practice() -> None:
+    house = House(policy([job_policy()]))
+    dead, later = two_servers(NOW, NOW + 2 * DAY, *WELL), NOW + 2 * DAY
+    house.judge(dead, later)
+    assert open_tickets(house) == [SERVER]
+    house.judge(dead, later + HOUR)
+    assert open_tickets(house) == [PRACTICE]
+    practice, left = sorted(house.messages[1:], key=lambda one: one.event)
+    assert (left.root, left.merged_into) == (SERVER, practice.ticket_id)
+    house.judge(dead, later + 2 * HOUR)
+    assert len(house.told) == 3, "nothing moves twice"
+
+
+def test_held_back_incident_that_stays_alone_gets_a_ticket_of_its_own() -> None:
+    house = House()
+    house.judge(two_servers(NOW, NOW + MINUTE / 2), NOW + 2 * MINUTE)
+    house.judge(two_servers(NOW, NOW + 2 * MINUTE + TICK), NOW + 2 * MINUTE + TICK)
+    assert [(one.event, one.root) for one in house.messages] == [(OPENED, SERVER)]
+
+
+def test_what_else_is_wrong_with_a_machine_stays_where_it_is() -> None:
+    """Its patches are not missing because the line is down."""
+    subject = endpoint_subject(ENDPOINT)
+    patches = opened("patches_overdue", subject, subject)
+    silent = opened("practice_silent", PRACTICE, PRACTICE), opened("heartbeat_missing", subject, subject)
+    gathered = gather((patches, *silent), frozenset(), (), (), policy(), NOW)
+    assert [one.root for one in gathered.incidents] == [subject, PRACTICE, PRACTICE]
+
+
+def opened(rule: str, subject: Subject, root: Subject) -> Incident:
+    (incident,), _ = reconcile((), (finding(rule, subject=subject, root=root),), policy(), NOW)
+    return incident
 
 
 def test_verdict_is_due_when_its_findings_are() -> None:

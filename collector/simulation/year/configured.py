@@ -38,5 +38,3 @@ def _rules(job: JobPlan) -> RuleSettings | None:
     if job.tests_every is None:
         update["restore_test"] = RuleSettings().restore_test.model_copy(update={"enabled": False})
     return RuleSettings().model_copy(update=update) if update else None
-
-

@@ -59,7 +59,7 @@ def _job(chance: Chance, machine: MachinePlan, kind: Kind, zone: str, since: dat
         habits=_habits(chance, kind, tool),
         retries=not desk and not by_interval and chance.happens(0.4),
         tells_start=chance.happens(0.3),  # Veeam, and scripts that ping at their start
-        keeps=chance.pick((7, 14, 30, 60)),
+        keeps=chance.pick((7, 14, 30, 60)) * round(_DAY / every),
         prunes_weekly=chance.happens(0.5),
         rotates=kind is Kind.FILES and not desk and chance.happens(0.3),
         immutable=_DAY * chance.pick((14, 30)) if chance.happens(0.3) else None,
@@ -71,10 +71,12 @@ def _job(chance: Chance, machine: MachinePlan, kind: Kind, zone: str, since: dat
 
 
 def _time(chance: Chance, desk: bool) -> time:
-    """At noon where a machine is off by night, else by night; some in the hour that daylight saving takes or doubles."""
+    """At noon where a machine is off by night; else by night, some in the hour that daylight saving takes or doubles."""
     if desk:
         return time(chance.whole(12, 13), chance.whole(0, 59))
-    return time(chance.weighted((20, 21, 22, 23, 0, 1, 2, 3), (1, 2, 4, 3, 2, 2, 3, 1)), chance.pick((0, 0, 15, 30, 45)))
+    return time(
+        chance.weighted((20, 21, 22, 23, 0, 1, 2, 3), (1, 2, 4, 3, 2, 2, 3, 1)), chance.pick((0, 0, 15, 30, 45))
+    )
 
 
 def _schedule(at: time | None, every: timedelta, zone: str, *, desk: bool, weekdays_only: bool) -> Schedule:
@@ -126,17 +128,40 @@ def _habits(chance: Chance, kind: Kind, tool: Tool) -> Habits:
     - An archive of x-rays: large files that never change, some dozens or hundreds new on each open day.
     """
     if kind is Kind.FILES:
-        total, size, changed, spread, weekend = chance.around(120 * _GB, 0.8), 1.5e6, chance.around(0.004, 0.6), 0.5, 0.15
+        total, size, changed, spread, weekend = (
+            chance.around(120 * _GB, 0.8),
+            1.5e6,
+            chance.around(0.004, 0.6),
+            0.5,
+            0.15,
+        )
         new, database = 0.3, chance.between(0.1, 0.45) if chance.happens(0.6) else 0.0
     elif kind is Kind.IMAGE:
-        total, size, changed, spread, weekend = chance.around(180 * _GB, 0.5), 5e5, chance.around(0.035, 0.35), 0.35, 0.6
+        total, size, changed, spread, weekend = (
+            chance.around(180 * _GB, 0.5),
+            5e5,
+            chance.around(0.035, 0.35),
+            0.35,
+            0.6,
+        )
         new, database = 0.01, chance.between(0.05, 0.3)
     elif kind is Kind.DUMP:
         dedupes = tool is not Tool.DUMP
-        total, size, spread, weekend = chance.around(8 * _GB, 0.7), 3e9, 0.3 if dedupes else 0.02, 0.5 if dedupes else 1.0
+        total, size, spread, weekend = (
+            chance.around(8 * _GB, 0.7),
+            3e9,
+            0.3 if dedupes else 0.02,
+            0.5 if dedupes else 1.0,
+        )
         changed, new, database = chance.around(0.05, 0.4) if dedupes else 1.0, 0.002, 0.0
     else:
-        total, size, changed, spread, weekend = chance.around(1_200 * _GB, 0.6), 1.5e7, chance.around(0.0012, 0.5), 0.5, 0.05
+        total, size, changed, spread, weekend = (
+            chance.around(1_200 * _GB, 0.6),
+            1.5e7,
+            chance.around(0.0012, 0.5),
+            0.5,
+            0.05,
+        )
         new, database = 1.0, 0.0
     return Habits(
         bytes_total=total,

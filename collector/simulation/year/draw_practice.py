@@ -2,7 +2,8 @@
 
 from datetime import date, datetime, time, timedelta
 
-from collector.model.calendar import Calendar, Closure, Holidays, Hours as OpenHours
+from collector.model.calendar import Calendar, Closure, Holidays
+from collector.model.calendar import Hours as OpenHours
 from collector.model.heartbeat import Role
 from collector.simulation.year.chance import Chance
 from collector.simulation.year.draw_job import draw_jobs, forgotten_job
@@ -20,9 +21,7 @@ _SYSTEMS = {
 }
 
 
-def draw_practice(
-    seed: int, number: int, begin: datetime, end: datetime, noise: float, density: float
-) -> PracticePlan:
+def draw_practice(seed: int, number: int, begin: datetime, end: datetime, noise: float, density: float) -> PracticePlan:
     chance = Chance(f"{seed}/{number}/practice", noise)
     zone = chance.weighted(_ZONES, _ZONE_WEIGHTS)
     calendar = _calendar(chance, zone, begin.year, end.year)

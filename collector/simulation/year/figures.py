@@ -8,6 +8,9 @@ from collector.simulation.year.truth import Episode, Fault, Harmless
 
 # A figure that a log did not tell, or a parser did not find.
 _FIGURE_MISSING = 0.01
+# However busy: people open a few hundred files a day; a disk's page file, hibernation file and updates are some tens of
+# gigabytes of a few hundred.
+_MOST_WORK = 0.2
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,9 @@ class Data:
     def _usual(self, work: float) -> Figures:
         habits, chance = self._job.habits, self._chance
         whole = habits.changed >= 1
-        share = 1.0 if whole else min(0.8, habits.changed * work * chance.around(1, habits.spread))
+        share = 1.0 if whole else min(_MOST_WORK, habits.changed * work * chance.around(1, habits.spread))
         # What is worked on is larger or smaller than the average file.
-        changed = share * self._total * (1.0 if whole else chance.around(1, 0.3))
+        changed = self._total * (1.0 if whole else min(_MOST_WORK, share * chance.around(1, 0.3)))
         files = self._files if self._job.kind is Kind.DUMP else share * self._files
         self._grow(changed, files)
         return Figures(
@@ -78,7 +81,7 @@ class Data:
             return self._upgraded(figures, episode.amount)
         if kind in (Fault.CREEPING, Fault.ONE_NIGHT):
             return self._struck(figures, episode)
-        return _broken(self._chance, figures, episode.amount) if kind is Fault.SILENT_FAILURE else figures
+        return _broken(self._chance, episode.amount) if kind is Fault.SILENT_FAILURE else figures
 
     def _imported(self, figures: Figures, size: float) -> Figures:
         """All of it new: large files that compress little; the whole grows by as much."""
@@ -136,29 +139,35 @@ class Data:
         return replace(
             figures,
             bytes_total=round(self._total),
-            bytes_added=_plus(figures.bytes_added, share * self._total * self._chance.between(0.97, 1.01)),
+            bytes_added=min(
+                _plus(figures.bytes_added, share * self._total * self._chance.between(0.97, 1.01)),
+                round(1.01 * self._total),
+            ),
             files_total=round(self._files),
             files_changed=round(min(self._files, (figures.files_changed or 0) + share * self._files)),
             slower=figures.slower * (1 + 2 * share),
         )
 
     def _told(self, figures: Figures) -> Figures:
+        """What the tool tells of it, less what was lost on the way."""
         habits = self._job.habits
-        unsaid: dict[str, None] = {}
-        if not habits.counts_files:
-            unsaid |= {"files_total": None, "files_changed": None}
-        if not habits.tells_added:
-            unsaid |= {"bytes_added": None}
-        names = ("bytes_total", "bytes_added", "files_total", "files_changed")
-        unsaid |= {name: None for name in names if self._chance.mishap(_FIGURE_MISSING)}
-        return replace(figures, **unsaid)
+        return replace(
+            figures,
+            bytes_total=self._kept(figures.bytes_total),
+            bytes_added=self._kept(figures.bytes_added) if habits.tells_added else None,
+            files_total=self._kept(figures.files_total) if habits.counts_files else None,
+            files_changed=self._kept(figures.files_changed) if habits.counts_files else None,
+        )
+
+    def _kept(self, figure: int | None) -> int | None:
+        return None if self._chance.mishap(_FIGURE_MISSING) else figure
 
 
 def _plus(known: int | None, more: float) -> int:
     return round((known or 0) + more)
 
 
-def _broken(chance: Chance, figures: Figures, amount: float) -> Figures:
+def _broken(chance: Chance, amount: float) -> Figures:
     """Green, and nothing behind it: an empty source, a share that was not mounted, a tool that gave up."""
     if amount < 1:
         return Figures(0, 0, 0, 0, seconds=chance.between(1, 15))

@@ -84,13 +84,11 @@ def _attack(chance: Chance, plans: Sequence[PracticePlan], at: datetime) -> Comm
     count = chance.whole(4, 12)
     if len(struck) < 4:
         return None
-    episodes = {}
+    episodes: dict[int, tuple[Episode, ...]] = {}
     for plan in chance.some(struck, count):
         begins = (at + _WAVE * chance.between(0, 1)).replace(microsecond=0)
         share = chance.between(0.5, 1)
-        episodes[plan.number] = (
-            Episode(Fault.ONE_NIGHT, _server(plan).subject, begins, begins + _DAY, share),
-        )
+        episodes[plan.number] = (Episode(Fault.ONE_NIGHT, _server(plan).subject, begins, begins + _DAY, share),)
     return Common(Fault.REGION_ATTACK, at, episodes)
 
 

@@ -125,9 +125,7 @@ def _tested(chance: Chance, plan: PracticePlan, job: JobPlan, episodes: Sequence
     return tested
 
 
-def _taken_away(
-    chance: Chance, plan: PracticePlan, machine: MachinePlan, episodes: Sequence[Episode]
-) -> list[Span]:
+def _taken_away(chance: Chance, plan: PracticePlan, machine: MachinePlan, episodes: Sequence[Episode]) -> list[Span]:
     """After an attack the machine is off for days, from when somebody comes in and has seen it.
 
     The first backup after a night's encryption has run by then.
@@ -136,7 +134,9 @@ def _taken_away(
     for one in episodes:
         if one.subject != machine.subject or one.kind not in (Fault.ONE_NIGHT, Fault.CREEPING):
             continue
-        noticed = one.ends if one.kind is Fault.CREEPING else max(_morning(plan, one.begins), _carried(plan, machine, one))
+        noticed = (
+            one.ends if one.kind is Fault.CREEPING else max(_morning(plan, one.begins), _carried(plan, machine, one))
+        )
         spans.append((noticed, noticed + chance.between(1, 4) * _DAY))
     return [(first.replace(microsecond=0), last.replace(microsecond=0)) for first, last in spans]
 

@@ -58,7 +58,7 @@ class Opening:
         return spans[0][0], spans[-1][1]
 
     def after(self, start: datetime, open_time: timedelta, apart: Sequence[Span] = ()) -> datetime | None:
-        """When so much open time has passed since an instant, some spans not counted; none if not before the last day."""
+        """When so much open time has passed since an instant, spans `apart` left out; none if after the last day."""
         left = open_time
         for opens, closes in self.spans[bisect_right(self._ends, start) :]:
             for first, last in _cut(max(opens, start), closes, apart):

@@ -43,14 +43,13 @@ def patch_day(year: int, month: int) -> date:
 def _month(chance: Chance, plan: PracticePlan, presence: Presence, at: datetime) -> list[Release]:
     """Most wait some days to see whether others suffer; a machine that is off installs when it is on again."""
     wanted = at + min(11.0, chance.around(5, 0.4)) * _DAY
-    installed = max(presence.next_beat(max(wanted, plan.begin)) or plan.end, wanted).replace(microsecond=0)
+    installed = wanted if wanted < plan.begin else presence.next_beat(wanted) or plan.end
+    installed = installed.replace(microsecond=0)
     rebooted = installed + chance.between(0, 3) * _DAY
     severities = [PatchSeverity.CRITICAL, PatchSeverity.IMPORTANT, PatchSeverity.IMPORTANT]
     severities += [PatchSeverity.MODERATE] if chance.happens(0.5) else []
     return [
-        Release(
-            MissingPatch(id=f"KB{at:%y%m}{number:03}", severity=severity, released_at=at), at, installed, rebooted
-        )
+        Release(MissingPatch(id=f"KB{at:%y%m}{number:03}", severity=severity, released_at=at), at, installed, rebooted)
         for number, severity in enumerate(severities)
     ]
 

@@ -1,11 +1,9 @@
 """One practice's year through the judge, event by event in simulated time, without a database."""
 
-import heapq
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import attrgetter
 from uuid import UUID
 
 from collector.escalation.tickets import REOPEN_WINDOW
@@ -15,7 +13,6 @@ from collector.model.incident import Incident, IncidentChange
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Sighting, Snapshot
 from collector.model.subject import Subject
-from collector.simulation.year.fleet_fate import Outage
 from collector.simulation.year.life import Life
 
 # As far back as evaluate.py looks.
@@ -103,9 +100,7 @@ class Player:
         return reports
 
     def _sightings(self, snapshot: Snapshot, now: datetime) -> dict[UUID, Sighting]:
-        seen = (
-            (one.machine.endpoint_id, one.presence.sighting(now, ahead=self._ahead)) for one in self._life.machines
-        )
+        seen = ((one.machine.endpoint_id, one.presence.sighting(now, ahead=self._ahead)) for one in self._life.machines)
         return {key: sighting for key, sighting in seen if sighting and key in snapshot.endpoints}
 
     def _gaps(self, now: datetime) -> tuple[Gap, ...]:
@@ -122,10 +117,17 @@ class Player:
             if known is None and one.severity is not Severity.NOTICE and one.lasts:
                 self._raised[one.incident_id] = _raised(one, now)
             elif known is not None and change.what is IncidentChange.RESOLVED:
-                self._raised[one.incident_id] = _raised(one, known.at, now)
+                self._raised[one.incident_id] = replace(known, until=now)
 
 
-def _raised(one: Incident, at: datetime, until: datetime | None = None) -> Raised:
+def _raised(one: Incident, at: datetime) -> Raised:
     return Raised(
-        one.rule, one.subject, one.reason, one.severity, one.since, at, until, one.signature, one.inhibited_by
+        rule=one.rule,
+        subject=one.subject,
+        reason=one.reason,
+        severity=one.severity,
+        since=one.since,
+        at=at,
+        signature=one.signature,
+        inhibited_by=one.inhibited_by,
     )

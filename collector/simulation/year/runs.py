@@ -8,7 +8,7 @@ from collector.model.heartbeat import Role, RunStatus
 from collector.simulation.year.chance import Chance
 from collector.simulation.year.figures import Data, Figures
 from collector.simulation.year.opening import Opening, Span, local_instant
-from collector.simulation.year.plan import JobPlan, PracticePlan, Tool
+from collector.simulation.year.plan import JobPlan, Kind, PracticePlan
 from collector.simulation.year.presence import Presence
 from collector.simulation.year.truth import Episode, Fault, Harmless
 
@@ -20,6 +20,7 @@ _DATA = frozenset(
         Fault.CREEPING, Fault.ONE_NIGHT, Fault.SILENT_FAILURE,
     }
 )  # fmt: skip
+_ATTACKS = frozenset({Fault.CREEPING, Fault.ONE_NIGHT})
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ class JobLife:
         self._opening = opening
         self._presence = presence
         self._about = [one for one in episodes if one.subject in (job.subject, job.machine.subject)]
-        self._pending = [one for one in self._about if one.kind in _DATA]
+        # What creeps through documents leaves alone the files that a running database holds.
+        untouched = _ATTACKS if job.kind is Kind.DUMP else frozenset()
+        self._pending = [one for one in self._about if one.kind in _DATA - untouched]
         self._dark = dark
         self._data = Data(chance, job)
         self._points = job.keeps
@@ -89,16 +92,18 @@ class JobLife:
     def _at(self, slot: datetime) -> Iterator[Ran]:
         # Schedulers start within the minute; some spread their load on purpose.
         began = slot + timedelta(seconds=round(min(240.0, self._chance.around(8, 0.8))))
-        dumps_nothing = self._job.tool is Tool.DUMP and any(
-            one.kind is Fault.ONE_NIGHT and one.begins <= began for one in self._about if one.ends > began - _DAY
-        )
-        if self._holds(Fault.FAILED, slot) or dumps_nothing:
+        if self._holds(Fault.FAILED, slot) or self._cannot_dump(began):
             yield from self._ended(began, RunStatus.FAILED, Figures(seconds=self._chance.between(3, 200)), ())
             return
         if self._holds(Harmless.RETRY, slot):
             yield from self._ended(began, RunStatus.FAILED, Figures(seconds=self._chance.between(30, 300)), ())
             began += timedelta(minutes=self._chance.whole(15, 30))
         yield from self._good(began)
+
+    def _cannot_dump(self, at: datetime) -> bool:
+        """A database whose files are encrypted does not start."""
+        struck = (one for one in self._about if one.kind is Fault.ONE_NIGHT and one.begins <= at)
+        return self._job.kind is Kind.DUMP and any(not self._restored(one, at) for one in struck)
 
     def _good(self, began: datetime) -> Iterator[Ran]:
         befell = self._befell(began)
@@ -121,7 +126,7 @@ class JobLife:
 
     def _restored(self, attack: Episode, now: datetime) -> bool:
         """Whether the machine was taken away since, and came back with its data as before."""
-        struck = attack.kind in (Fault.ONE_NIGHT, Fault.CREEPING)
+        struck = attack.kind in _ATTACKS
         return struck and any(attack.begins < first <= now for first, _ in self._dark)
 
     def _ended(

@@ -104,7 +104,8 @@ def _stray(number: int, one: Raised, truth: Truth) -> Stray:
 
 def _falls_on(one: Raised, decoy: Decoy) -> bool:
     about = decoy.subject in (None, PRACTICE) or decoy.subject in scopes(one.subject)
-    return about and decoy.begins <= one.at <= decoy.ends
+    by_this = not decoy.rules or one.rule in decoy.rules
+    return about and by_this and decoy.begins <= one.at <= decoy.ends
 
 
 def half(delays: Sequence[float]) -> float | None:

@@ -91,13 +91,12 @@ class Teller:
                 yield told
 
     def _scan_times(self) -> Iterator[datetime]:
-        """Once a day in the early morning, or a quarter of an hour after the machine is on."""
+        """Once a day in the early morning, or as soon as the machine is on."""
         yield self._plan.begin
         day = self._plan.begin.astimezone(self._plan.local).date() + _DAY
         while (at := local_instant(day, self._machine.scan_at, self._plan.local)) < self._plan.end:
             if self._presence.up_at(at) is None:
-                boot = self._presence.next_beat(at)
-                at = boot + timedelta(minutes=15) if boot else self._plan.end
+                at = self._presence.next_beat(at) or self._plan.end
             if at < self._plan.end and at.astimezone(self._plan.local).date() == day:
                 yield at
             day += _DAY

@@ -91,12 +91,13 @@ class Excuse:
 
 @dataclass(frozen=True)
 class Decoy:
-    """A hard negative that happened, and as long as a finding about it would be laid to it."""
+    """A hard negative that happened, and how long a finding about it would be laid to it: by some rules, or by any."""
 
     kind: Harmless
     subject: Subject | None
     begins: datetime
     ends: datetime
+    rules: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

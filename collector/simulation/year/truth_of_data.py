@@ -1,11 +1,10 @@
-"""What is true of a job's data: attacks, green runs with nothing behind them, media that nobody changes, tests undone."""
+"""What is true of a job's data: attacks, green runs with nothing behind them, media nobody changes, tests undone."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from collector.model.heartbeat import RunStatus
+from collector.model.heartbeat import RestoreLevel, RunStatus
 from collector.model.rule_settings import OfflineCopy, RestoreTest
-from collector.model.heartbeat import RestoreLevel
 from collector.model.subject import PRACTICE
 from collector.simulation.year.known import settled, with_next
 from collector.simulation.year.life import JobYear, Life, MachineYear
@@ -43,7 +42,7 @@ def truth_of_data(life: Life, machine: MachineYear, year: JobYear) -> Iterator[L
 def _attacked(
     life: Life, machine: MachineYear, year: JobYear, attack: Episode, carrying: list[Ran]
 ) -> Iterator[Label | Excuse]:
-    """Found in the first heartbeat that carries it, or in the third one of a creep; a job without figures shows none."""
+    """Found in the first heartbeat that carries it, or by the third of a creep; a job without figures shows none."""
     aftermath = max(attack.ends, carrying[-1].heard_at) + 30 * _DAY
     yield Excuse(_AFTERMATH, None, attack.begins, aftermath)
     telling = [ran for ran in carrying if not (ran.figures.bytes_added is None and ran.figures.files_changed is None)]

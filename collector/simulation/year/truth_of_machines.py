@@ -34,7 +34,7 @@ def _silent(life: Life, machine: MachineYear) -> Iterator[Label | Excuse | Decoy
         due = settled(machine.presence, due, life.outages) if due else None
         if due and due < heard:
             yield from _fell_silent(life, machine, seen, due, heard)
-        elif heard - seen > _OFF and machine.machine.role is Role.WORKSTATION:
+        if heard - seen > _OFF and machine.machine.role is Role.WORKSTATION:
             yield Decoy(Harmless.MACHINE_OFF, machine.machine.subject, seen, heard + timedelta(hours=2))
 
 
@@ -87,7 +87,8 @@ def _unpatched(life: Life, machine: MachineYear) -> Iterator[Excuse | Decoy]:
     deadlines = PatchesOverdue().deadline
     subject = frozenset({machine.machine.subject})
     for one in machine.releases:
-        yield Decoy(Harmless.PATCH_DAY, machine.machine.subject, one.released_at, one.rebooted_at + _OFF)
+        rules = frozenset({"patches_overdue"})
+        yield Decoy(Harmless.PATCH_DAY, machine.machine.subject, one.released_at, one.rebooted_at + _OFF, rules)
         allowed = deadlines[one.patch.severity]
         if allowed and one.installed_at > one.released_at + allowed:
             seen = (scan.heard_at for scan in machine.scans if scan.sent_at >= one.installed_at)

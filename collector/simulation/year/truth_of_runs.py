@@ -26,6 +26,7 @@ def truth_of_runs(life: Life, machine: MachineYear, year: JobYear) -> Iterator[L
     yield from _failed(life, machine, year)
     yield from _too_old(life, machine, year)
     yield from _warned(year)
+    yield from _long(year)
 
 
 def _missed(life: Life, machine: MachineYear, year: JobYear) -> Iterator[Label | Excuse]:
@@ -124,3 +125,11 @@ def _warned(year: JobYear) -> Iterator[Excuse]:
             yield Excuse(
                 frozenset({"backup_warning"}), frozenset({year.job.subject}), row[-1].heard_at, row[-1].heard_at + _DAY
             )
+
+
+def _long(year: JobYear) -> Iterator[Excuse]:
+    """That a run takes more than twice its usual time is true, whatever the reason."""
+    for ran in year.runs:
+        if ran.ended_at - ran.began_at > 2 * year.job.duration:
+            subject = frozenset({year.job.subject})
+            yield Excuse(frozenset({"backup_overrunning"}), subject, ran.began_at, ran.heard_at + timedelta(hours=1))

@@ -1,0 +1,67 @@
+"""Whether what struck many practices at once was found as one, and nothing else was."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from collector.simulation.year.campaigns import CampaignFound
+from collector.simulation.year.fleet_fate import Common
+from collector.simulation.year.score import Score, Stray, Tally
+from collector.simulation.year.truth import Fault, Label
+
+_THIRD = 3  # a campaign is three: what two have in common may be chance
+_NIGHT = timedelta(hours=24)
+_ATTACKS = frozenset({Fault.ONE_NIGHT, Fault.CREEPING})
+_PROVIDER = -1
+
+
+def score_campaigns(
+    common: Sequence[Common], truths: Mapping[int, Sequence[Label]], found: Sequence[CampaignFound]
+) -> Score:
+    """`truths` holds each practice's labels; what lies before the end of the story counts."""
+    score = Score()
+    right: set[CampaignFound] = set()
+    for one in common:
+        due = _third_at(one, truths)
+        if due is None:
+            continue
+        tally = score.faults.setdefault(one.fault, Tally())
+        tally.injected += 1
+        by = due if one.fault is Fault.REGION_ATTACK else due + _NIGHT
+        fitting = [each for each in found if each.practices & one.episodes.keys() and one.at <= each.at <= by]
+        right |= {
+            each for each in found if each.practices & one.episodes.keys() and one.at <= each.at <= by + 7 * _NIGHT
+        }
+        if fitting:
+            tally.found += 1
+            tally.delays.append(max(0.0, (min(each.at for each in fitting) - due).total_seconds()))
+        else:
+            score.missed.append(Stray(_PROVIDER, one.fault.value, "fleet", "", due))
+    score.false = [
+        Stray(_PROVIDER, "campaign", each.of or each.reason, f"{len(each.practices)} practices", each.at)
+        for each in found
+        if each not in right and not _by_chance(each, truths)
+    ]
+    return score
+
+
+def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime | None:
+    """When its third practice could be known; none if the story holds fewer."""
+    kind = Fault.ONE_NIGHT if common.fault is Fault.REGION_ATTACK else Fault.FAILED
+    firsts = []
+    for number in common.episodes:
+        dues = [
+            one.due for one in truths.get(number, ()) if one.fault is kind and common.at <= one.due < common.at + _NIGHT
+        ]
+        firsts += [min(dues)] if dues else []
+    return sorted(firsts)[_THIRD - 1] if len(firsts) >= _THIRD else None
+
+
+def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> bool:
+    """Three practices that were truly struck within a day, each by its own attacker, are rightly told as one."""
+    struck = {
+        number
+        for number in found.practices
+        for one in truths.get(number, ())
+        if one.fault in _ATTACKS and one.due - _NIGHT <= found.at <= one.by + _NIGHT
+    }
+    return len(struck) >= _THIRD

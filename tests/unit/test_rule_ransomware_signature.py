@@ -1,0 +1,176 @@
+"""A run that looks like encryption is found at once, stays for a while, and weighs more beside other traces."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from collector.model.finding import Finding, Severity
+from collector.model.heartbeat import Alert, AlertCategory, AlertSeverity, AlertStatus, Medium
+from collector.model.media import KeptCopy, Shortened
+from collector.model.reading import Excuse, Reading
+from collector.model.rule_settings import RansomwareSignature, RuleSettings
+from collector.model.snapshot import AlertState, EndpointState, JobState, ProtectionState, Snapshot
+from collector.model.subject import endpoint_subject, job_subject
+from collector.rules.ransomware_signature import check
+from tests.factories import DAY, ENDPOINT, HOUR, NOW, endpoint_state, job_state, policy, snapshot
+
+OTHER = UUID("0b6e8a52-7f43-4a37-9d3c-0d7d64a1c009")
+KEPT = RansomwareSignature().kept
+MICROSECOND = timedelta(microseconds=1)
+
+
+def reading(at: datetime = NOW, share: float = 0.6, **more: Any) -> Reading:
+    whole = Reading(
+        finished_at=at, share=share, usual=0.0, ceiling=0.1, crept=share, beyond=1, alone=False, known=20,
+        rewritten=share, changed=share, excuse=None, points_gone=False, clean_at=at - DAY,
+    )  # fmt: skip
+    return whole._replace(**more)
+
+
+def job(*readings: Reading, **more: Any) -> JobState:
+    return job_state(readings=readings, **more)
+
+
+def found(seen: Snapshot | JobState, now: datetime = NOW, **setting: Any) -> Sequence[Finding]:
+    rules = RuleSettings(ransomware_signature=RansomwareSignature.model_validate(setting))
+    seen = snapshot(jobs=[seen]) if isinstance(seen, JobState) else seen
+    return check(seen, policy(rules=rules), now).findings
+
+
+def test_job_without_readings_is_not_found() -> None:
+    assert found(job()) == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "is_found"),
+    [
+        (reading(share=0.2), True),
+        (reading(share=0.19), False),
+        (reading(share=0.4, usual=0.2), True),
+        (reading(share=0.39, usual=0.2), False),
+        (reading(share=0.3, ceiling=0.31), False),
+        (reading(share=0.3, ceiling=0.3), True),
+        (reading(share=0.5, ceiling=2.0), True),
+        (reading(share=0.49, ceiling=2.0), False),
+        (reading(share=0.4, alone=True), True),
+        (reading(share=0.39, alone=True), False),
+        (reading(known=3), True),
+        (reading(known=2), False),
+        (reading(share=0.9, excuse=Excuse.TOOL), False),
+        (reading(share=0.05, crept=0.08, beyond=2), True),
+        (reading(share=0.05, crept=0.07, beyond=2), False),
+        (reading(share=0.15, crept=0.15, beyond=1), False),
+        (reading(share=0.05, crept=0.12, beyond=3, alone=True), True),
+        (reading(share=0.05, crept=0.11, beyond=3, alone=True), False),
+        (reading(share=0.15, crept=0.3, beyond=2, alone=True), False),
+    ],
+)
+def test_both_sides_of_each_boundary(one: Reading, *, is_found: bool) -> None:
+    assert bool(found(job(one))) is is_found
+
+
+@pytest.mark.parametrize(
+    ("setting", "share", "is_found"),
+    [({"rewritten": 0.7}, 0.6, False), ({"rewritten": 0.1}, 0.15, True), ({"least_runs": 21}, 0.6, False)],
+)
+def test_settings_decide(setting: dict[str, Any], share: float, *, is_found: bool) -> None:
+    assert bool(found(job(reading(share=share)), **setting)) is is_found
+
+
+def test_it_stays_for_a_while_after_the_last_suspicious_run_and_begins_with_the_first() -> None:
+    two = job(reading(NOW, 0.3), reading(NOW + 3 * DAY, 0.5))
+    last = NOW + 3 * DAY + KEPT - MICROSECOND
+    assert found(two, last) == found(two)
+    assert [one.since for one in found(two, last)] == [NOW]
+    assert found(two, last + MICROSECOND) == ()
+    assert check(snapshot(jobs=[two]), policy(), NOW).next_due == last + MICROSECOND
+
+
+def test_attack_long_after_another_is_a_new_one() -> None:
+    (one,) = found(job(reading(NOW), reading(NOW + KEPT)), NOW + KEPT)
+    assert one.since == NOW + KEPT
+
+
+def machine(**more: Any) -> EndpointState:
+    return endpoint_state(endpoint_id=OTHER, **more)
+
+
+def alert(category: AlertCategory, at: datetime = NOW, status: AlertStatus = AlertStatus.OPEN) -> EndpointState:
+    one = Alert(id="1", at=at, severity=AlertSeverity.HIGH, category=category, name="x", status=status)
+    return machine(alerts={"1": AlertState(as_of=at, alert=one)})
+
+
+def copy(**more: Any) -> KeptCopy:
+    times = dict.fromkeys(("first_at", "listed_at", "renewed_at"), NOW - DAY)
+    return KeptCopy.model_validate({"medium": Medium.NAS, "location": "nas", **times, **more})
+
+
+def disarmed(at: datetime) -> EndpointState:
+    return machine(protection=ProtectionState(as_of=NOW, products=(), disarmed_at=at))
+
+
+SHORTENED = Shortened(at=NOW, before=NOW + 9 * DAY, after=NOW)
+WEAK = reading(share=0.1)  # found only beside another trace
+
+
+@pytest.mark.parametrize(
+    ("seen", "raised_by"),
+    [
+        (snapshot([machine()], [job(WEAK)]), None),
+        (snapshot([alert(AlertCategory.RANSOMWARE)], [job(WEAK)]), "ransomware_alert"),
+        (snapshot([alert(AlertCategory.TAMPERING)], [job(WEAK)]), "tampering_alert"),
+        (snapshot([alert(AlertCategory.MALWARE)], [job(WEAK)]), None),
+        (snapshot([alert(AlertCategory.RANSOMWARE, status=AlertStatus.REMEDIATED)], [job(WEAK)]), "ransomware_alert"),
+        (snapshot([alert(AlertCategory.RANSOMWARE, status=AlertStatus.DISMISSED)], [job(WEAK)]), None),
+        (snapshot([alert(AlertCategory.RANSOMWARE, NOW - 48 * HOUR)], [job(WEAK)]), "ransomware_alert"),
+        (snapshot([alert(AlertCategory.RANSOMWARE, NOW + 48 * HOUR)], [job(WEAK)]), "ransomware_alert"),
+        (snapshot([alert(AlertCategory.RANSOMWARE, NOW - 49 * HOUR)], [job(WEAK)]), None),
+        (snapshot([disarmed(NOW - HOUR)], [job(WEAK)]), "protection_off"),
+        (snapshot([disarmed(NOW - 3 * DAY)], [job(WEAK)]), None),
+        (snapshot([], [job(WEAK, kept_copies={"a": copy(deleted_at=NOW)})]), "copies_deleted"),
+        (snapshot([], [job(WEAK, kept_copies={"a": copy(shortened=SHORTENED)})]), "lock_shortened"),
+        (snapshot([], [job(WEAK._replace(points_gone=True))]), "restore_points_gone"),
+    ],
+)
+def test_other_traces_nearby_make_less_weigh_as_much(seen: Snapshot, raised_by: str | None) -> None:
+    assert [one.facts["raised_by"] for one in found(seen)] == ([raised_by] if raised_by else [])
+
+
+@pytest.mark.parametrize(("category", "is_found"), [(AlertCategory.RANSOMWARE, True), (AlertCategory.TAMPERING, False)])
+def test_alert_of_ransomware_leaves_no_excuse(category: AlertCategory, *, is_found: bool) -> None:
+    seen = snapshot([alert(category)], [job(reading(share=0.9, excuse=Excuse.REPOSITORY))])
+    assert bool(found(seen)) is is_found
+
+
+def test_finding_says_what_was_seen_and_from_when_to_restore() -> None:
+    seen = snapshot([endpoint_state()], [job(reading(share=0.6, usual=0.004))])
+    (one,) = found(seen)
+    assert (one.severity, one.reason, one.signature) == (Severity.CRITICAL, "at_once", "ransomware_signature")
+    assert one.facts == {
+        "endpoint": "SRV-01",
+        "job": "daily",
+        "run_at": NOW.isoformat(),
+        "usual": "0.4%",
+        "data_rewritten": "60%",
+        "files_changed": "60%",
+        "last_clean_at": (NOW - DAY).isoformat(),
+    }
+
+
+def test_creeping_finding_says_how_much_three_runs_wrote() -> None:
+    (one,) = found(job(reading(share=0.05, crept=0.14, beyond=3)))
+    assert (one.reason, one.facts["in_three_runs"]) == ("creeping", "14%")
+
+
+def test_finding_hangs_on_its_server_once_that_is_overdue() -> None:
+    seen = snapshot([endpoint_state(NOW)], [job(reading())])
+    roots = [one.root for at in (NOW, NOW + HOUR) for one in found(seen, at)]
+    assert roots == [job_subject(ENDPOINT, "daily"), endpoint_subject(ENDPOINT)]
+
+
+def test_retired_job_is_not_found() -> None:
+    seen = snapshot(jobs=[job(reading())])
+    assert check(seen, policy(retired={endpoint_subject(ENDPOINT): "replaced"}), NOW).findings == ()

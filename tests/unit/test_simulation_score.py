@@ -1,0 +1,128 @@
+"""The score counts what it should, and a small fleet reaches what a year of a large one must."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from collector.model.finding import Severity
+from collector.model.subject import PRACTICE, Subject
+from collector.simulation.year.campaigns import CampaignFound
+from collector.simulation.year.fleet_fate import Common
+from collector.simulation.year.play import Raised
+from collector.simulation.year.result import fault_rows, harmless_rows
+from collector.simulation.year.score import Score, score_practice
+from collector.simulation.year.score_campaigns import score_campaigns
+from collector.simulation.year.simulate import Story, simulate
+from collector.simulation.year.truth import Decoy, Episode, Excuse, Fault, Harmless, Label, Truth, label
+
+NOW = datetime(2026, 5, 5, 3, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+JOB, OTHER = Subject("job:-:data"), Subject("job:-:other")
+
+
+def missed(due: datetime = NOW, subject: Subject = JOB, by: datetime | None = None) -> Label:
+    return label(Fault.MISSED, {subject}, {"backup_missed"}, due, due + 12 * HOUR, by)
+
+
+def raised(at: datetime, rule: str = "backup_missed", subject: Subject = JOB, until: datetime | None = None) -> Raised:
+    return Raised(rule, subject, "not_run", Severity.CRITICAL, at, at, until)
+
+
+def score(truth: Truth, *found: Raised) -> Score:
+    return score_practice(7, truth, found)
+
+
+def test_one_found_one_not_and_one_false_finding() -> None:
+    truth = Truth((missed(), missed(subject=OTHER)), (), (Decoy(Harmless.CLOSURE, None, NOW, NOW + 100 * HOUR),))
+    result = score(truth, raised(NOW + 3 * SECOND), raised(NOW + 50 * HOUR, "ransomware_signature"))
+    row = fault_rows(result)[0]
+    assert (row.fault, row.injected, row.found, row.false, row.delay_s_p50, row.delay_s_max) == (
+        "missed", 2, 1, 0, 3.0, 3.0,
+    )  # fmt: skip
+    assert [(one.what, one.subject) for one in result.missed] == [("missed", OTHER)]
+    assert [(one.practice, one.what, one.decoy) for one in result.false] == [
+        (7, "ransomware_signature", Harmless.CLOSURE)
+    ]
+    assert {row.fault for row in fault_rows(result) if row.false} == {"creeping_encryption", "one_night_encryption"}
+    assert {row.harmless for row in harmless_rows(result) if row.false} == {"closure"}
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [(NOW - 301 * SECOND, 0), (NOW - 300 * SECOND, 1), (NOW, 1), (NOW + HOUR, 1), (NOW + HOUR + SECOND, 0)],
+)
+def test_found_from_the_tolerance_of_clocks_until_it_is_too_late(at: datetime, found: int) -> None:
+    result = score(Truth((missed(by=NOW + HOUR),), (), ()), raised(at))
+    assert result.faults[Fault.MISSED].found == found
+
+
+def test_what_already_lasts_rightly_has_found_it() -> None:
+    excuse = Excuse(frozenset({"backup_missed"}), frozenset({JOB}), NOW - 3 * HOUR, NOW - HOUR)
+    lasting = raised(NOW - 2 * HOUR)
+    assert score(Truth((missed(),), (excuse,), ()), lasting).faults[Fault.MISSED].delays == [0.0]
+    over = replace(lasting, until=NOW - HOUR)
+    assert score(Truth((missed(),), (excuse,), ()), over).faults[Fault.MISSED].found == 0
+    assert score(Truth((missed(),), (), ()), lasting).faults[Fault.MISSED].found == 0  # it is a false one itself
+
+
+def test_a_false_finding_is_laid_to_the_narrowest_hard_negative_about_its_subject() -> None:
+    decoys = (
+        Decoy(Harmless.CLOSURE, None, NOW - 100 * HOUR, NOW + 100 * HOUR),
+        Decoy(Harmless.COMPACTION, JOB, NOW - HOUR, NOW + HOUR),
+        Decoy(Harmless.IMAGING_IMPORT, OTHER, NOW, NOW),
+        Decoy(Harmless.PATCH_DAY, JOB, NOW, NOW, frozenset({"patches_overdue"})),
+    )
+    result = score(Truth((), (), decoys), raised(NOW), raised(NOW, subject=PRACTICE))
+    assert [one.decoy for one in result.false] == [Harmless.COMPACTION, Harmless.CLOSURE]
+
+
+def attack(*numbers: int) -> Common:
+    return Common(
+        Fault.REGION_ATTACK,
+        NOW - 5 * HOUR,
+        {number: (Episode(Fault.ONE_NIGHT, JOB, NOW - 5 * HOUR, NOW, 1.0),) for number in numbers},
+    )
+
+
+def night(due: datetime) -> tuple[Label, ...]:
+    return (label(Fault.ONE_NIGHT, {JOB}, {"ransomware_signature"}, due, due + 100 * HOUR, due),)
+
+
+TRUTHS = {number: night(NOW + number * HOUR) for number in range(5)}
+
+
+@pytest.mark.parametrize(("at", "found"), [(NOW + HOUR, 1), (NOW + 2 * HOUR, 1), (NOW + 2 * HOUR + SECOND, 0)])
+def test_a_region_wide_attack_must_be_found_by_its_third_practice(at: datetime, found: int) -> None:
+    campaign = CampaignFound("ransomware", "", at, frozenset({0, 1, 2}))
+    result = score_campaigns([attack(0, 1, 2, 3, 4)], TRUTHS, [campaign])
+    assert (result.faults[Fault.REGION_ATTACK].found, result.false) == (found, [])
+
+
+def test_a_campaign_of_practices_that_nothing_befell_is_false() -> None:
+    campaign = CampaignFound("ransomware", "", NOW, frozenset({0, 1, 2}))
+    assert [one.what for one in score_campaigns([], {}, [campaign]).false] == ["campaign"]
+    assert score_campaigns([], TRUTHS, [replace(campaign, at=NOW + 3 * HOUR)]).false == []  # struck, each by its own
+
+
+def test_an_attack_that_reaches_fewer_than_three_practices_is_none() -> None:
+    assert score_campaigns([attack(0, 1)], TRUTHS, []).faults == {}
+
+
+def test_a_small_fleet_misses_nothing_that_falls_due_by_the_clock() -> None:
+    done: list[None] = []
+    result = simulate(Story(1, practices=6, days=60, density=4), 1, lambda: done.append(None))
+    rows = {row.fault: row for row in fault_rows(result)}
+    for fault in (Fault.MISSED, Fault.FAILED, Fault.NEVER_REPORTED, Fault.SILENT_MACHINE, Fault.SILENT_PRACTICE):
+        row = rows[fault.value]
+        assert row.injected >= 3, fault
+        assert (row.recall, row.false, row.delay_s_max) == (1.0, 0, 0.0), fault
+    assert len(done) == 6
+
+
+def test_processes_change_nothing() -> None:
+    story = Story(2, practices=3, days=15, density=4)
+    alone, together = (simulate(story, processes, lambda: None) for processes in (1, 2))
+    assert (fault_rows(alone), harmless_rows(alone)) == (fault_rows(together), harmless_rows(together))
+    assert alone == together

@@ -33,7 +33,7 @@ def rules_check(files: FileNames) -> None:
     faults = list(unknown_names(read, jobs)) if read.practices else []
     if faults:
         refuse_all(FaultyError(faults))
-    out.print(f"no mistake: {len(read.practices):,} practices, {'rules' if read.rules else 'no rules'}", style="green")
+    out.print(f"no mistake in {', '.join(file.name for file in files)}", style="green", markup=False)
 
 
 _STYLES = {

@@ -3,9 +3,11 @@
 import json
 import os
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -15,8 +17,8 @@ from collector.simulation.year.score import Score, Stray
 from collector.simulation.year.simulate import Story
 from collector.simulation.year.simulate import simulate as run
 
-# More lines than this nobody looks at; --json tells them all.
-_MOST_STRAYS = 40
+# Of each rule; more lines nobody looks at.
+_MOST_STRAYS = 10
 
 
 def simulate(
@@ -53,7 +55,7 @@ def _simulated(story: Story, processes: int) -> Score:
 
 
 def _faults(rows: Iterable[FaultRow]) -> Table:
-    table = Table(title="What was planted", title_justify="left")
+    table = Table(title="What was planted", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("fault", no_wrap=True)
     for name in ("injected", "found", "recall", "false", "precise", "p50", "max"):
         table.add_column(name, justify="right")
@@ -72,7 +74,8 @@ def _faults(rows: Iterable[FaultRow]) -> Table:
 
 
 def _harmless(rows: Iterable[HarmlessRow]) -> Table:
-    table = Table("harmless", title="What only looks like a fault", title_justify="left")
+    table = Table(title="What only looks like a fault", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("harmless", no_wrap=True)
     table.add_column("happened", justify="right")
     table.add_column("false", justify="right")
     for row in rows:
@@ -92,18 +95,22 @@ def _share(part: float | None) -> str:
 def _seconds(delay: float | None) -> str:
     if delay is None:
         return "[dim]-"
-    return f"[{'green' if delay < 1 else 'yellow'}]{delay:.0f} s"
+    said = f"{delay:.0f} s" if delay < 600 else f"{delay / 3600:.1f} h"
+    return f"[{'green' if delay < 1 else 'yellow'}]{said}"
 
 
 def _strays(title: str, strays: list[Stray]) -> None:
-    """With the practice and the instant, to look at."""
+    """By rule or fault, with the practice and the instant, to look at."""
     if not strays:
         return
     out.print(f"{title}: {len(strays)}", style="bold")
-    for one in sorted(strays, key=lambda one: (one.what, one.at))[:_MOST_STRAYS]:
-        where = f"practice {one.practice}" if one.practice >= 0 else "fleet"
-        on = f" ({one.decoy.value.replace('_', ' ')})" if one.decoy else ""
-        out.print(f"  {one.what} [dim]{one.reason}[/] {one.at:%Y-%m-%d %H:%M:%S} {where}{on} [dim]{one.subject}[/]")
+    by_what = groupby(sorted(strays, key=lambda one: (one.what, one.at)), key=lambda one: one.what)
+    for what, alike in ((what, list(some)) for what, some in by_what):
+        out.print(f"  {what}: {len(alike)}")
+        for one in alike[:_MOST_STRAYS]:
+            where = f"practice {one.practice}" if one.practice >= 0 else "fleet"
+            on = f", {one.decoy.value.replace('_', ' ')}" if one.decoy else ""
+            out.print(f"    {one.at:%Y-%m-%d %H:%M:%S} {where}{on} [dim]{one.reason} {one.subject}[/]")
 
 
 def _size(story: Story, result: Score) -> str:

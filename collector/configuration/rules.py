@@ -57,8 +57,8 @@ class Rulebook:
     """rules.yaml prepared for many practices: those with the same layers share one result."""
 
     def __init__(self, form: RulesForm) -> None:
-        self.form = form
         self._settled: dict[tuple[tuple[str, int], ...], RuleSettings] = {}
+        self._defaults = Layer(("defaults", 0), "defaults", written(form.defaults))
         self._groups = [
             (group, Layer(("group", number), f"group {group_name(group)}", written(group.rules)))
             for number, group in enumerate(form.groups)
@@ -73,7 +73,7 @@ class Rulebook:
         """What applies, the weakest first."""
         groups = [layer for group, layer in self._groups if matches(group, labels)]
         own = self._own.get(practice, {})
-        layers = [Layer(("defaults", 0), "defaults", written(self.form.defaults)), *groups, *own.get(None, [])]
+        layers = [self._defaults, *groups, *own.get(None, [])]
         return (*layers, *own.get(job, [])) if job else tuple(layers)
 
     def settings(self, practice: str, labels: Mapping[str, str]) -> RuleSettings:

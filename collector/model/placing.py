@@ -11,7 +11,8 @@ from collector.model.subject import Subject, endpoint_subject, job_subject
 def placed(policy: Policy, snapshot: Snapshot) -> Policy:
     """The policy with the names of machines replaced by those that bear them.
 
-    1. A name is borne by the one machine so called that is not retired by its id.
+    1. A name is borne by the one machine so called that is not retired by its id; where all are, by one of them, so
+       that retiring a machine ends its jobs until another of its name reports.
     2. A name that no machine bears waits, and one that several bear: its jobs are watched as never reported.
     3. A job that was told of under the name (by ping) stays there.
     4. A retirement by name holds for every machine so called.
@@ -32,7 +33,7 @@ def _so_called(name: str, snapshot: Snapshot) -> list[UUID]:
 
 
 def _only(machines: list[UUID], policy: Policy) -> UUID | None:
-    watched = [one for one in machines if endpoint_subject(one) not in policy.retired]
+    watched = [one for one in machines if endpoint_subject(one) not in policy.retired] or machines[:1]
     return watched[0] if len(watched) == 1 else None
 
 

@@ -24,7 +24,7 @@ Times = Annotated[int, Field(ge=1, le=1_000)]
 class Setting(Value):
     """What every rule has: whether it is on, and a severity in place of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, allow_inf_nan=False)
 
     enabled: bool = True
     """Whether the rule finds anything."""

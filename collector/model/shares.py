@@ -1,6 +1,6 @@
 """Which part of a job's files and data each run wrote anew, what was merely added apart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from collector.model.snapshot import PastRun
@@ -28,8 +28,15 @@ def shares_of(runs: Sequence[PastRun]) -> list[Share]:
     """Of good runs, oldest first. The first has nothing to be compared with."""
     data = _parts([one.bytes_added for one in runs], [one.bytes_total for one in runs])
     files = _parts([one.files_changed for one in runs], [one.files_total for one in runs])
-    touched = [one.files_total if one.files_changed is None else one.files_changed for one in runs]
-    return [Share(*each) for each in zip(data, files, touched, strict=True)]
+    return [Share(*each) for each in zip(data, files, _touched(runs), strict=True)]
+
+
+def _touched(runs: Sequence[PastRun]) -> Iterator[int | None]:
+    """At most all files: those that a run before told of, where one tells nothing."""
+    total: int | None = None
+    for run in runs:
+        total = total if run.files_total is None else run.files_total
+        yield total if run.files_changed is None else run.files_changed
 
 
 def _parts(written: Sequence[int | None], totals: Sequence[int | None]) -> list[float | None]:

@@ -260,7 +260,8 @@ class Snapshot(Value):
 
 def extended(start: datetime, deadline: datetime, gaps: tuple[Gap, ...]) -> datetime:
     """A deadline moved by our own outages that fall between `start` and it."""
-    for gap in sorted(gaps, key=lambda gap: gap.start):
-        if gap.start < deadline and gap.end > start:
+    since = [gap for gap in gaps if gap.end > start]
+    for gap in sorted(since, key=lambda gap: gap.start):
+        if gap.start < deadline:
             deadline += max(gap.end - max(gap.start, start), timedelta(0))
     return deadline

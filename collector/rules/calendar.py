@@ -114,7 +114,7 @@ class OpenTime:
         """When it has been open for so long since an instant; none if that never comes."""
         start, wanted = _ticks(since), amount // _TICK
         at = self._ordinary.reached(start, wanted)
-        for shut, opens in self._shut(away):
+        for shut, opens in self._shut(gap for gap in away if gap.end > since):
             if at is None or shut >= at:
                 break
             if opens > start:

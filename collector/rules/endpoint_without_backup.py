@@ -32,8 +32,7 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     bare = tuple(_bare(watched, covering))
     found = [_finding(one, since, Severity.WARNING, reason="no_backup_job") for one, since in bare if since <= now]
     found += [
-        _finding(one, since, Severity.NOTICE, reason="not_inventoried")
-        for one, since in _unlooked(watched, covering)
+        _finding(one, since, Severity.NOTICE, reason="not_inventoried") for one, since in _unlooked(watched, covering)
     ]
     return Evaluation(findings=tuple(found), next_due=earliest(since for _, since in bare if since > now))
 

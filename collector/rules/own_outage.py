@@ -1,8 +1,9 @@
 """Our own outage is never the practice's: what we may only have failed to hear is grey, and no finding yet.
 
 1. What agents tell is late after an outage and never lost: they keep it. From the beginning of the outage until an
-   endpoint was heard again with nothing left to send, or has had time enough for it, what is found about it, its
-   jobs and its alerts is `catching_up`, and what is found about the practice as a whole while any endpoint is.
+   endpoint was heard again with nothing left to send, or has had time enough for it, what is found about it and its
+   jobs is `catching_up`, and what is found about the practice as a whole while any endpoint is. Not what was told
+   in so many words: an alert, a night's encryption. Nothing that is still to come unsays it.
 2. What a script's ping or a mail tells is lost if it met the outage. A backup that is known by these alone, and
    should have told within it, is in doubt (`our_outage`) until the next run has had to tell.
 
@@ -27,6 +28,9 @@ from collector.rules.liveness import overdue_at
 
 # Rules that find that a run has not told of itself.
 _UNHEARD = frozenset({"backup_missed", "backup_late", "backup_overrunning"})
+
+# Rules that find what was told, not what was not; and that can wait for nothing.
+_TOLD = frozenset({"endpoint_alert", "ransomware_signature"})
 
 # A shorter outage loses no ping: `curl --retry 5`, as the makers of such scripts are told to write, tries for 31 s.
 _PINGS_OUTLAST = timedelta(seconds=30)
@@ -73,7 +77,7 @@ def greyed(judged: Evaluation, snapshot: Snapshot, policy: Policy, now: datetime
 def _doubts(found: Finding, behind: _Behind, snapshot: Snapshot, policy: Policy) -> Iterator[_Doubt]:
     if found.rule in _UNHEARD and (until := _lost_until(found.subject, snapshot, policy)):
         yield _Doubt(Grey.OUR_OUTAGE, EARLIEST, until)
-    for scope in scopes(found.subject):
+    for scope in scopes(found.subject) if found.rule not in _TOLD else ():
         yield from behind.get(scope, ())
 
 

@@ -82,6 +82,10 @@ class Life:
         lasts = span.up_from <= now < span.up_to
         return self._seen(span, span.up_to if lasts else span.last_beat(now), now)
 
+    def lasts_at(self, at: datetime) -> bool:
+        span = self._span(at)
+        return span is not None and at <= span.up_to
+
     def turns(self) -> Iterable[datetime]:
         """When a worker is woken: the endpoint is there, back, or has caught up, or lacks heartbeats."""
         return [*self._begins, *(loss.at for loss in self.losses)]

@@ -59,16 +59,16 @@ def tell(
 
 def _life(stage: Stage, name: str, up: dict[str, Uptime], told: Sequence[Report]) -> Life:
     """A report is a sign of life too, where no span holds it."""
-    spans = list(stored(stage, up[name])) if name in up else []
+    heartbeats = Life(stored(stage, up[name]) if name in up else ())
     interval = round(stage.endpoints[name].interval.total_seconds())
     alone = [
         Span(one.received_at, one.received_at, interval, skew_s=round(one.skew.total_seconds()))
         for one in told
         if one.source is Source.AGENT
         and one.endpoint_id == endpoint_id(name)
-        and not any(span.up_from <= one.received_at <= span.up_to for span in spans)
+        and not heartbeats.lasts_at(one.received_at)
     ]
-    return Life([*spans, *alone], losses(stage, name))
+    return Life([*heartbeats.spans, *alone], losses(stage, name))
 
 
 def _heard(told: Sequence[Report], lives: Lives) -> tuple[Heard, ...]:

@@ -14,13 +14,14 @@ import pytest
 
 from collector import apply
 from collector.administer import Deed, NotDoneError
+from collector.configuration.plan import MOST_NEW
 from collector.configuration.read import read_files
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.campaign import PROVIDER
 from collector.model.heartbeat import Role, RunStatus
 from collector.model.policy import Policy
 from collector.model.subject import job_subject
-from collector.store.configuration import load_policy
+from collector.store.configuration import AT_ONCE, load_policy
 from collector.sweep import Engine
 from tests.factories import HOUR, backup, endpoint
 from tests.integration.house import House, count, report, rows, until
@@ -297,3 +298,17 @@ async def test_a_campaign_is_set_for_the_provider(house: House, vigie: Vigie, fo
         provider = await load_policy(conn, PROVIDER)
     assert provider is not None
     assert provider.rules.campaign.practices == 5
+
+
+async def test_a_provider_moves_in_with_one_command_and_one_version(house: House, vigie: Vigie, folder: Path) -> None:
+    """More practices than one statement takes; each has its key, its link and its own watch."""
+    many = AT_ONCE + 10
+    lines = [f"Cabinet {number},kind=dental,daily every 24h" for number in range(many)]
+    spreadsheet = folder / "practices.csv"
+    spreadsheet.write_text("name,labels,jobs\n" + "\n".join(lines) + "\n")
+    said = await applied(vigie, folder, str(spreadsheet))
+    assert f"and {many - MOST_NEW} practices more" in said
+    assert await house.owner.fetchval("SELECT count(DISTINCT version) FROM policy") == 1
+    for table in ("policy", "practice_key", "status_link", "wake", "job_slug"):
+        assert await count(house, table) == many, table
+    assert await count(house, "due") == many + 1, "the provider's own"

@@ -20,7 +20,7 @@ async def score(house: House, practice_id: UUID) -> tuple[str | None, tuple[Digi
 
 
 async def test_score_of_copies_is_shown_and_changes_by_the_clock(either_house: House) -> None:
-    practice_id = await enrol(either_house)
+    practice_id = (await enrol(either_house)).practice.practice_id
     copies = (Copy(medium=Medium.NAS, location="nas:/backup"), LOCKED)
     await report(either_house, practice_id, NOW, backups=(backup(copies=copies),))
     await judge(either_house, practice_id, NOW)
@@ -40,7 +40,7 @@ def lacking(scanned_at: datetime) -> Patches:
 
 
 async def test_scan_that_grows_stale_closes_nothing(either_house: House) -> None:
-    practice_id = await enrol(either_house)
+    practice_id = (await enrol(either_house)).practice.practice_id
     await report(either_house, practice_id, NOW, patches=lacking(NOW))
     await judge(either_house, practice_id, NOW)
     assert await overdue(either_house) == [IncidentState.OPEN]
@@ -52,7 +52,7 @@ async def test_scan_that_grows_stale_closes_nothing(either_house: House) -> None
 
 
 async def test_scan_that_was_stale_when_it_came_opens_nothing(either_house: House) -> None:
-    practice_id = await enrol(either_house)
+    practice_id = (await enrol(either_house)).practice.practice_id
     await report(either_house, practice_id, NOW, patches=lacking(NOW - 8 * DAY))
     await judge(either_house, practice_id, NOW)
     assert await overdue(either_house) == []

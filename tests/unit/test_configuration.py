@@ -75,6 +75,7 @@ def test_a_mistake_in_the_fleet_is_placed_and_mended(text: str, place: tuple[int
         (SETTING + "backup_failed: {in_a_row: many}", (2, 29), "'many' is no whole number"),
         (SETTING + "backup_failed: {in_a_row: 0}", (2, 29), "0 must be at least 1"),
         (SETTING + "ransomware_signature: {creeping: .inf}", (2, 36), "'.inf' is no number"),
+        (SETTING + "backup_overrunning: {factor: inf}", (2, 32), "must be a finite number"),
         (SETTING + "restore_test: {every: {fil: 3d}}", (2, 26), "'fil' is none of"),
         (SETTING + "patches_overdue: {deadline: {critical: 14}}", (2, 42), "14h or 14d"),
         ("groups: [{match: {}}]", (1, 18), "must not be empty"),

@@ -77,6 +77,7 @@ def test_run_without_any_measure_says_nothing() -> None:
 def test_few_files_change_as_a_whole() -> None:
     few = [one._replace(files_total=9, files_changed=1) for one in nights()]
     assert readings(*few, night(0, 0.9, files_total=9, files_changed=9)) == ()
+    assert readings(*few, night(0, 0.9, files_total=None, files_changed=None)) == ()
 
 
 def test_measure_that_is_always_high_does_not_count() -> None:

@@ -9,11 +9,11 @@ import pytest
 from collector.judge import Verdict
 from collector.model.finding import Finding, State
 from collector.model.fold import fold
-from collector.model.heartbeat import Backup, RunStatus, Sections
+from collector.model.heartbeat import Alert, AlertCategory, AlertSeverity, Backup, RunStatus, Sections
 from collector.model.policy import Cron, Every, JobPolicy, Policy, Schedule
 from collector.model.report import Source
 from collector.model.rule_settings import OwnOutage, RpoBreached, RuleSettings
-from collector.model.snapshot import Gap, JobState, Sighting, Snapshot
+from collector.model.snapshot import AlertState, Gap, JobState, Sighting, Snapshot
 from collector.model.subject import PRACTICE, Subject, endpoint_subject, job_subject
 from collector.rules.registry import evaluate
 from collector.rules.standing import standing
@@ -353,3 +353,13 @@ def test_age_of_a_backup_told_by_ping_counts_on() -> None:
     configured = policy([by_script().model_copy(update={"rpo": 25 * HOUR})])
     found = evaluate(known, configured, THREE + 5 * HOUR).findings
     assert {one.rule: one.grey for one in found} == {"backup_missed": "our_outage", "rpo_breached": None}
+
+
+def test_alert_that_was_told_waits_for_nothing() -> None:
+    """While the machine it is about still sends what it kept."""
+    told = Alert(id="a1", at=BACK, severity=AlertSeverity.CRITICAL, category=AlertCategory.RANSOMWARE, name="Ryuk")
+    alerts = {"a1": AlertState(as_of=BACK, alert=told)}
+    sighting = Sighting(received_at=BACK, interval_s=86_400, queued=3)
+    known = snapshot([endpoint_state(sighting=sighting, alerts=alerts)], [FAILED], gaps=(OUTAGE,))
+    seen = {one.rule: one.grey for one in evaluate(known, policy(), BACK).findings}
+    assert seen == {"endpoint_alert": None, "backup_failed": "catching_up"}

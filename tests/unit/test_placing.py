@@ -33,6 +33,14 @@ def test_of_two_machines_neither_has_it_until_one_is_retired() -> None:
     assert placed(named(retired=retired), both).jobs.keys() == {FOUND}
 
 
+def test_a_machine_that_is_retired_takes_its_jobs_along_until_another_of_its_name_reports() -> None:
+    retired = {endpoint_subject(ENDPOINT): "replaced"}
+    alone = placed(named(retired=retired), snapshot([endpoint_state()]))
+    assert alone.retirement(FOUND) == "replaced"
+    both = snapshot([endpoint_state(), endpoint_state(endpoint_id=OTHER)])
+    assert placed(named(retired=retired), both).jobs.keys() == {job_subject(OTHER, "daily")}
+
+
 def test_a_schedule_set_for_the_machine_by_its_id_goes_before() -> None:
     own = job_policy(endpoint_id=ENDPOINT, grace=3 * HOUR)
     both = policy([own, job_policy(endpoint_id=STANDS)], machines={STANDS: "SRV-01"})

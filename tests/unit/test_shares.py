@@ -57,3 +57,7 @@ def test_first_run_has_nothing_to_be_compared_with() -> None:
 @pytest.mark.parametrize(("files", "changed", "touched"), [(9, 3, 3), (9, None, 9), (None, None, None)])
 def test_files_touched_are_those_changed_or_at_most_all(files: int, changed: int, touched: int) -> None:
     assert last_share(past(100, 1), past(100, 1, files, changed)).touched == touched
+
+
+def test_files_that_a_run_does_not_tell_of_are_as_many_as_before() -> None:
+    assert last_share(past(100, 1, 7, 7), past(100, 50)).touched == 7

@@ -114,7 +114,14 @@ def test_a_small_fleet_misses_nothing_that_falls_due_by_the_clock() -> None:
     done: list[None] = []
     result = simulate(Story(1, practices=6, days=60, density=4), 1, lambda: done.append(None))
     rows = {row.fault: row for row in fault_rows(result)}
-    for fault in (Fault.MISSED, Fault.FAILED, Fault.NEVER_REPORTED, Fault.SILENT_MACHINE, Fault.SILENT_PRACTICE):
+    for fault in (
+        Fault.MISSED,
+        Fault.FAILED,
+        Fault.NEVER_REPORTED,
+        Fault.SILENT_MACHINE,
+        Fault.SILENT_PRACTICE,
+        Fault.RPO,
+    ):
         row = rows[fault.value]
         assert row.injected >= 3, fault
         assert (row.recall, row.false, row.delay_s_max) == (1.0, 0, 0.0), fault

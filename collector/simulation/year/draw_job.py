@@ -71,7 +71,7 @@ def _job(chance: Chance, machine: MachinePlan, kind: Kind, zone: str, since: dat
 
 
 def _time(chance: Chance, desk: bool) -> time:
-    """At noon where a machine is off by night; else by night, some in the hour that daylight saving takes or doubles."""
+    """At noon where a machine is off by night; else by night, some in the hour that the clock skips or repeats."""
     if desk:
         return time(chance.whole(12, 13), chance.whole(0, 59))
     return time(

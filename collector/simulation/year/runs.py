@@ -13,6 +13,7 @@ from collector.simulation.year.presence import Presence
 from collector.simulation.year.truth import Episode, Fault, Harmless
 
 _DAY = timedelta(days=1)
+_FRIDAY = 4
 _WARNING = 0.012  # a file that was open: a few times a year
 _DATA = frozenset(
     {
@@ -156,9 +157,9 @@ class JobLife:
         return (sent, heard) if sent and heard and sent < ended_sent else None
 
     def _keep(self, status: RunStatus, began: datetime, ended: datetime) -> Points:
-        """Retention removes what is over: with every run, or once a week."""
+        """Retention removes what is over: with every run, or on Fridays."""
         self._points += status is not RunStatus.FAILED
-        if not self._job.prunes_weekly or began.astimezone(self._plan.local).weekday() == 6:
+        if not self._job.prunes_weekly or began.astimezone(self._plan.local).weekday() == _FRIDAY:
             self._points = min(self._points, self._job.keeps)
         return Points(self._points, ended - self._job.every * max(self._points - 1, 0), ended)
 

@@ -88,7 +88,7 @@ class _Reading:
             return self._mapping(node, steps)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*steps, number)) for number, item in enumerate(node.value)]
-        plain = isinstance(node, ScalarNode) and node.style is None
+        plain = isinstance(node, ScalarNode) and not node.style  # None, or "" by the faster loader
         return None if plain and node.value in _NOTHING else node.value
 
     def _mapping(self, node: MappingNode, steps: Steps) -> dict[str, object]:

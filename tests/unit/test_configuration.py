@@ -132,6 +132,11 @@ def test_a_small_file_that_aliases_make_large_is_refused() -> None:
     assert any("aliases counted as repeated" in str(fault) for fault in faults(bomb))
 
 
+@pytest.mark.parametrize("nothing", ["null", "~", ""])
+def test_nothing_is_written_as_in_any_yaml(nothing: str) -> None:
+    assert not faults(SETTING + f"restore_test: {{every: {{file: {nothing}}}}}", "rules.yaml")
+
+
 def test_words_and_numbers_stay_as_they_were_written() -> None:
     text = PRACTICE + "labels: {floor: 01, open: no, version: 1.10, at: 14:00}"
     (placed,) = read_files([("fleet.yaml", text)]).practices

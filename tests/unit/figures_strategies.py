@@ -45,5 +45,5 @@ def levels() -> st.SearchStrategy[Levels]:
     any_level = st.none() | _level
     return st.builds(
         Levels, finished_at=past, size=any_level, added=any_level, files=any_level, duration=any_level, points=_points,
-        points_lately=_points,
+        points_lately=_points, points_low=_points,
     )  # fmt: skip

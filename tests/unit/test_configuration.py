@@ -8,6 +8,7 @@ from collector.configuration.faults import Fault, FaultyError
 from collector.configuration.hours import hours_of, week_of, write_week
 from collector.configuration.read import Files, read_files, unknown_names
 from collector.model.calendar import Hours
+from collector.model.heartbeat import RestoreLevel
 
 PRACTICE = "practices:\n  - name: A\n    "
 JOB = PRACTICE + "jobs:\n      - "
@@ -134,7 +135,9 @@ def test_a_small_file_that_aliases_make_large_is_refused() -> None:
 
 @pytest.mark.parametrize("nothing", ["null", "~", ""])
 def test_nothing_is_written_as_in_any_yaml(nothing: str) -> None:
-    assert not faults(SETTING + f"restore_test: {{every: {{file: {nothing}}}}}", "rules.yaml")
+    files = read_files([("rules.yaml", SETTING + f"restore_test: {{every: {{file: {nothing}}}}}")])
+    assert files.rules is not None
+    assert files.rules.defaults.restore_test.every[RestoreLevel.FILE] is None
 
 
 def test_words_and_numbers_stay_as_they_were_written() -> None:

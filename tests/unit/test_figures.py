@@ -216,6 +216,12 @@ def test_job_without_a_good_run_has_no_levels() -> None:
     assert followed([night(0, status=RunStatus.FAILED)]).levels is None
 
 
+def test_no_absence_is_so_long_that_anything_is_ordinary() -> None:
+    uneven = [night(number, (0.01, 0.08)[number % 2]) for number in range(-20, 0)]
+    assert readings(*uneven, night(6, 0.41)) != ()
+    assert readings(*uneven, night(6, 0.39)) == ()
+
+
 def test_every_hour_is_measured_by_hours() -> None:
     hourly = [night(0)._replace(finished_at=NOW + number * HOUR) for number in range(-20, 0)]
     assert readings(*hourly, night(0, 0.05)) != ()

@@ -11,7 +11,7 @@ import pytest
 from collector.model.calendar import Calendar, Closure, Holidays
 from collector.model.heartbeat import Role
 from collector.model.policy import Cron
-from collector.model.subject import PRACTICE
+from collector.model.subject import PRACTICE, Subject
 from collector.simulation.year.chance import Chance
 from collector.simulation.year.draw_practice import draw_practice
 from collector.simulation.year.figures import Data
@@ -248,7 +248,7 @@ def test_looking_ahead_to_the_last_heartbeat_of_a_stretch_changes_no_finding() -
     desk = replace(MACHINE, endpoint_id=UUID(int=3), name="WOR-02", role=Role.WORKSTATION, hours=Hours.OPEN)
     nas = replace(MACHINE, endpoint_id=UUID(int=4), name="NAS-03", role=Role.NAS)
     plan = replace(plan, machines=(MACHINE, desk, nas))
-    events = [
+    events: list[tuple[Fault | Harmless, Subject, float, float]] = [
         (Harmless.REBOOT, MACHINE.subject, 12, 0.05),
         (Fault.MISSED, plan.jobs[0].subject, 24, 2),
         (Harmless.LATE_UPLINK, PRACTICE, 40, 3),

@@ -55,9 +55,9 @@ def _simulated(story: Story, processes: int) -> Score:
 
 
 def _faults(rows: Iterable[FaultRow]) -> Table:
-    table = Table(title="What was planted", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="What was planted", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("fault", no_wrap=True)
-    for name in ("injected", "found", "recall", "false", "precise", "p50", "max"):
+    for name in ("planted", "found", "recall", "false", "precise", "p50", "max"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
@@ -74,7 +74,9 @@ def _faults(rows: Iterable[FaultRow]) -> Table:
 
 
 def _harmless(rows: Iterable[HarmlessRow]) -> Table:
-    table = Table(title="What only looks like a fault", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title="What only looks like a fault", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=0
+    )
     table.add_column("harmless", no_wrap=True)
     table.add_column("happened", justify="right")
     table.add_column("false", justify="right")

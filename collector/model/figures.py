@@ -14,6 +14,8 @@ from collector.model.reading import Excuse, Reading
 from collector.model.shares import SIZE_REMEMBERED, shares_of
 from collector.model.snapshot import JobState, PastRun
 
+# However long nothing was saved, and however uneven a job is.
+_NEVER_ORDINARY = 0.4
 # A full is written again after an absence that outlasts a long weekend by far.
 _PAUSE = timedelta(days=7)
 _PAUSED_INTERVALS = 3.0
@@ -92,7 +94,7 @@ def read(good: Sequence[PastRun], strange: Collection[datetime]) -> Reading | No
 
 
 def _gate(seen: Ordinary, at: int) -> float:
-    return max(LEAST_SHARE, seen.spread(at).beyond(OUT_OF_ORDINARY) * seen.intervals(at))
+    return min(max(LEAST_SHARE, seen.spread(at).beyond(OUT_OF_ORDINARY) * seen.intervals(at)), _NEVER_ORDINARY)
 
 
 def _crept(seen: Ordinary, last: int) -> tuple[float, int]:
@@ -113,7 +115,7 @@ def _excuse(seen: Ordinary, at: int) -> Excuse | None:
     gap = run.finished_at - runs[-2].finished_at
     if gap > _PAUSE and seen.intervals(at) > _PAUSED_INTERVALS and (seen.parts[at] or 0.0) >= _FULL:
         return Excuse.PAUSE
-    return Excuse.HABIT if any(_same_again(seen, earlier, at) for earlier in range(at)) else None
+    return Excuse.HABIT if any(_same_again(seen, earlier, at) for earlier in range(1, at)) else None
 
 
 def _fresh(runs: Sequence[PastRun]) -> Excuse | None:
@@ -148,12 +150,12 @@ def _same_again(seen: Ordinary, earlier: int, at: int) -> bool:
     """Whether an earlier run was such a full, a week or a month ago, and not for a passing reason."""
     if not _a_period_apart(seen.runs[earlier].finished_at, seen.runs[at].finished_at):
         return False
-    part, full = seen.parts[at] or 0.0, _full_part(seen, earlier)
+    part, full = seen.parts[at] or 0.0, seen.parts[earlier]
     return (
         part >= _HABIT_SHARE
         and full is not None
         and abs(part - full) <= _HABIT_CLOSE
-        and (earlier == 0 or _fresh(seen.runs[: earlier + 1]) is None)
+        and _fresh(seen.runs[: earlier + 1]) is None
     )
 
 
@@ -162,11 +164,3 @@ def _a_period_apart(first: datetime, again: datetime) -> bool:
     apart = again - first
     days = round(apart / timedelta(days=1))
     return days in _HABIT_DAYS or (first.day == again.day and days in range(28, 32))
-
-
-def _full_part(seen: Ordinary, at: int) -> float | None:
-    """The first run of all has nothing before it, and all that it wrote counts."""
-    run = seen.runs[at]
-    if at:
-        return seen.parts[at]
-    return min(1.0, run.bytes_added / run.bytes_total) if run.bytes_added and run.bytes_total else None

@@ -28,6 +28,7 @@ def levels(history: Sequence[PastRun]) -> Levels | None:
         duration=_level(last, before, [one.duration_s for one in good]),
         points=max(points, default=None),
         points_lately=max(points[-_LATELY - 1 : -1], default=None),
+        points_low=min(points[: -_LATELY - 1] or points[:-1], default=None),
     )
 
 

@@ -57,7 +57,7 @@ class Level(NamedTuple):
 
 class Levels(NamedTuple):
     """The figures of the last good run. `points` is the most restore points that the job had in its present place,
-    `points_lately` the most of the last five runs before.
+    `points_lately` the most of the last five runs before, `points_low` the fewest until then.
     """
 
     finished_at: datetime
@@ -67,3 +67,4 @@ class Levels(NamedTuple):
     duration: Level | None = None
     points: int | None = None
     points_lately: int | None = None
+    points_low: int | None = None

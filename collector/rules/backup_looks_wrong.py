@@ -107,11 +107,11 @@ def _files_lost(files: Level | None, setting: BackupLooksWrong) -> bool:
 
 
 def _points_shrunk(state: JobState, levels: Levels, setting: BackupLooksWrong) -> bool:
-    """Until the runs lately have known no more: fewer were agreed."""
-    if state.restore_points is None or levels.points is None or levels.points_lately is None:
+    """Fewer than retention ever left, until the runs lately have known no more: then fewer were agreed."""
+    points, low = state.restore_points, levels.points_low
+    if points is None or levels.points is None or levels.points_lately is None or low is None:
         return False
-    least = setting.shrunk_points * levels.points
-    return state.restore_points.count < least <= levels.points_lately
+    return points.count < min(low, setting.shrunk_points * levels.points) <= levels.points_lately
 
 
 def _too_fast(levels: Levels, setting: BackupLooksWrong) -> bool:

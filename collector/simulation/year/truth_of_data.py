@@ -10,7 +10,7 @@ from collector.simulation.year.known import settled, with_next
 from collector.simulation.year.life import JobYear, Life, MachineYear
 from collector.simulation.year.media import Rotation
 from collector.simulation.year.runs import Ran
-from collector.simulation.year.truth import Decoy, Episode, Excuse, Fault, Harmless, Label, label
+from collector.simulation.year.truth import TOLERANCE, Decoy, Episode, Excuse, Fault, Harmless, Label, label
 
 _DAY = timedelta(days=1)
 _ATTACKS = (Fault.ONE_NIGHT, Fault.CREEPING)
@@ -36,6 +36,7 @@ def truth_of_data(life: Life, machine: MachineYear, year: JobYear) -> Iterator[L
             yield Decoy(Harmless(episode.kind), year.job.subject, carrying[0].heard_at, _later(year, carrying[-1]))
     yield from _rotated(life, machine, year)
     yield from _tested(life, machine, year)
+    yield from _unlocked(life, year)
     yield from _ordinary(year)
 
 
@@ -90,6 +91,17 @@ def _stopped(life: Life, machine: MachineYear, year: JobYear, due: datetime, unt
     due = settled(machine.presence, due, life.outages)
     if due < until:
         yield label(Fault.ROTATION, {year.job.subject}, {"offline_copy"}, due, until)
+
+
+def _unlocked(life: Life, year: JobYear) -> Iterator[Excuse]:
+    """Where no run renews it, a lock runs out: true of a machine that is off, too."""
+    if year.job.immutable is None:
+        return
+    ahead = OfflineCopy().immutable_for
+    for ran, after in with_next([one for one in year.runs if one.good]):
+        ends, until = ran.ended_at + year.job.immutable - ahead, after.heard_at if after else life.plan.end
+        if ends < until:
+            yield Excuse(frozenset({"offline_copy"}), frozenset({year.job.subject}), ends - TOLERANCE, until)
 
 
 def _tested(life: Life, machine: MachineYear, year: JobYear) -> Iterator[Label]:

@@ -15,7 +15,8 @@ from collector.simulation.year.truth import TOLERANCE, Decoy, Episode, Excuse, F
 # A person may take a day or two off: two days of eight hours. The default that a provider begins with.
 _WORKSTATION_OPEN_TIME = timedelta(hours=16)
 _SILENCE = frozenset({"heartbeat_missing", "practice_silent"})
-_OFF = timedelta(hours=4)
+_OFF = timedelta(minutes=15)
+_AFTER = timedelta(hours=4)
 
 
 def truth_of_machine(life: Life, machine: MachineYear) -> Iterator[Label | Excuse | Decoy]:
@@ -75,7 +76,7 @@ def _unprotected(life: Life, machine: MachineYear) -> Iterator[Label]:
         until = (presence.heard_at(mended) if mended else None) or life.plan.end
         due = settled(presence, heard, life.outages)
         if due < until:
-            yield label(Fault.PROTECTION_OFF, {machine.machine.subject}, {"protection_weak"}, due, until + _OFF)
+            yield label(Fault.PROTECTION_OFF, {machine.machine.subject}, {"protection_weak"}, due, until + _AFTER)
 
 
 def _about(life: Life, machine: MachineYear, kind: Fault) -> list[Episode]:
@@ -88,7 +89,7 @@ def _unpatched(life: Life, machine: MachineYear) -> Iterator[Excuse | Decoy]:
     subject = frozenset({machine.machine.subject})
     for one in machine.releases:
         rules = frozenset({"patches_overdue"})
-        yield Decoy(Harmless.PATCH_DAY, machine.machine.subject, one.released_at, one.rebooted_at + _OFF, rules)
+        yield Decoy(Harmless.PATCH_DAY, machine.machine.subject, one.released_at, one.rebooted_at + _AFTER, rules)
         allowed = deadlines[one.patch.severity]
         if allowed and one.installed_at > one.released_at + allowed:
             seen = (scan.heard_at for scan in machine.scans if scan.sent_at >= one.installed_at)

@@ -34,12 +34,18 @@ def _missed(life: Life, machine: MachineYear, year: JobYear) -> Iterator[Label |
     job, last = year.job, None
     for ran in [*_in_order(year), None]:
         until = ran.heard_at if ran else life.plan.end
-        slot = _next_slot(life, job, last)
+        slot = _held_to(ran, _next_slot(life, job, last))
         late = moved(slot, slot + job.grace, life.outages)
         due = settled(machine.presence, late, life.outages)
         if due < until:
             yield from _went_by(machine, job, last, due, until)
         last = ran
+
+
+def _held_to(ran: Ran | None, slot: datetime) -> datetime:
+    """A run that told of its start is held to its grace from there: grace is also the longest run."""
+    started = ran.began_at + ran.job.machine.clock if ran and ran.start_heard_at else slot
+    return min(slot, started)
 
 
 def _went_by(

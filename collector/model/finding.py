@@ -65,7 +65,7 @@ class State(StrEnum):
 
     @classmethod
     def of(cls, finding: Finding) -> Self:
-        """What a finding makes of its subject."""
+        """What a finding that is more than a notice makes of its subject."""
         if finding.grey:
             return cls.UNKNOWN
         return cls.CRITICAL if finding.severity is Severity.CRITICAL else cls.WARNING

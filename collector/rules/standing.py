@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from collector.model.finding import Finding, State
+from collector.model.finding import Finding, Severity, State
 from collector.model.heartbeat import ProtectionMode
 from collector.model.policy import Policy
 from collector.model.rule_settings import RuleSettings
@@ -43,8 +43,12 @@ def standing(snapshot: Snapshot, policy: Policy, findings: Sequence[Finding], no
 
 
 def _worst(findings: Sequence[Finding]) -> _Worst:
-    """Of each subject the first, since findings come worst first; what is grey yields to what is not."""
-    by_weight = sorted(findings, key=lambda one: one.grey is not None)
+    """Of each subject the first, since findings come worst first; what is grey yields to what is not.
+
+    A notice disturbs nobody: it stands among the incidents, and what it is about stands as it does without it.
+    """
+    weighty = (one for one in findings if one.severity is not Severity.NOTICE)
+    by_weight = sorted(weighty, key=lambda one: one.grey is not None)
     return {_shown_on(finding.subject): finding for finding in reversed(by_weight)}
 
 

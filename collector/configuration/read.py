@@ -120,6 +120,8 @@ def _jobs_twice(document: Document) -> Iterator[Fault]:
         gone = {(_machine(one), one.get("job")) for _, one in _entries(practice, "retired")}
         for number, job in _entries(practice, "jobs"):
             key, steps = (_machine(job), job.get("name")), ("practices", at, "jobs", number, "name")
+            if key[1] is None:
+                continue
             if key in seen:
                 yield document.fault(steps, f"job {key[1]!r} stands twice")
             elif key in gone or (key[0] and (key[0], None) in gone):

@@ -75,8 +75,8 @@ async def enrol_practice(conn: Connection, name: str, zone: str, deed: Deed) -> 
     key, link = Credential.mint(Holder.PRACTICE), new_link()
     try:
         async with conn.transaction():
+            await lock_configuration(conn)  # before the name is taken, as whoever applies files does
             practice = await add_practice(conn, name, zone, link, at=deed.at, actor=deed.actor)
-            await lock_configuration(conn)
             book = Rulebook(await the_rules(conn))
             policy = with_rules(Policy(practice_id=practice.practice_id, practice=name, zone=zone), book)
             await add_practice_key(conn, practice.practice_id, key, at=deed.at, actor=deed.actor)
@@ -120,6 +120,8 @@ async def watch_endpoint(conn: Connection, practice: Practice, endpoint: str, de
     subject = endpoint_subject(await the_endpoint(conn, practice, endpoint))
 
     def change(policy: Policy) -> Policy:
+        if subject not in policy.retired:
+            raise NotDoneError("no command retired this machine; one that a file retires is taken back in the file")
         retired = {one: because for one, because in policy.retired.items() if one != subject}
         return policy.model_copy(update={"retired": retired})
 
@@ -139,7 +141,6 @@ async def retire_whole_practice(conn: Connection, practice: Practice, because: s
     """A lost customer: its keys are worth nothing from now on, and what is open closes with the reason."""
     _check_reason(because)
     async with conn.transaction():
-        await retire_practice(conn, practice, at=deed.at, actor=deed.actor)
         await _reconfigure(
             conn,
             practice,
@@ -147,6 +148,7 @@ async def retire_whole_practice(conn: Connection, practice: Practice, because: s
             f"practice retired: {because}",
             deed,
         )
+        await retire_practice(conn, practice, at=deed.at, actor=deed.actor)  # its row last, as where files are applied
 
 
 async def add_key(conn: Connection, practice: Practice, holder: Holder, deed: Deed) -> Credential:

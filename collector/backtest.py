@@ -24,9 +24,9 @@ from collector.scenario.player import Player
 from collector.store.connect import Connection
 from collector.store.listening import gaps_since
 from collector.store.practices import Practice
-from collector.store.replay import folded_after, live_spans, policies_between, raised_between
+from collector.store.replay import live_spans, policies_between, raised_between
 from collector.store.reports import load_reports
-from collector.store.snapshots import history_until
+from collector.store.snapshots import folded_after, history_until
 
 # Reports are read a few at a time: what they hold together may be large.
 READ_AT_ONCE = 500

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from collector.escalation.tickets import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge, learn
-from collector.model.arrivals import Arrivals
+from collector.model.arrivals import Arrivals, Owed
 from collector.model.campaign import PROVIDER
 from collector.model.incident import Incident
 from collector.model.placing import placed
@@ -53,15 +53,17 @@ async def our_gaps(pool: Pool, now: datetime) -> tuple[Gap, ...]:
         return await gaps_since(conn, now - GAPS_REMEMBERED, now)
 
 
-async def weigh_arrivals(conn: Connection, until: datetime) -> Arrivals:
+async def weigh_arrivals(conn: Connection, until: datetime, owed: Owed | None = None) -> Arrivals:
     """What arrived of late against what is owed by the endpoints that were up all the while."""
-    owed = await owed_by_fleet(conn, until - WIDEST)
+    owed = owed or await owed_by_fleet(conn, until - WIDEST)
     width = window(owed)
     return Arrivals(until=until, owed=owed, window=width, arrived=await arrived_since(conn, until - width))
 
 
-async def watch_arrivals(pool: Pool) -> None:
+async def watch_arrivals(pool: Pool, owed: Owed | None = None) -> Owed | None:
     """Open or close a shortfall, before anybody is judged silent by it; any number of workers may do so at once.
+
+    What is owed is a sum over the fleet and changes slowly: what this returns may be given to the next call.
 
     By the clock of the collectors, which dates what arrives: ours may differ. While none of them listens, nothing
     can be told, and nothing changes. One that lasts is not ended by a flood of what a few held back.
@@ -69,17 +71,18 @@ async def watch_arrivals(pool: Pool) -> None:
     async with pool.acquire() as conn, conn.transaction():
         until = await last_listened(conn)
         if until is None:
-            return
-        arrivals = await weigh_arrivals(conn, until)
+            return None
+        arrivals = await weigh_arrivals(conn, until, owed)
         lasting = await lasting_shortfall(conn)
         if not lasting and not looks_short(arrivals):
-            return
+            return arrivals.owed
         if is_short(await heard_of_fleet(conn, arrivals, until - WIDEST)):
             changed = await put_shortfall(conn, arrivals)
         else:
             changed = await end_shortfall(conn, until)
         if changed:
             await wake_practice(conn, PROVIDER, until)
+        return None
 
 
 async def judge_practices(
@@ -96,8 +99,8 @@ async def judge_practices(
         if not held:
             return []
         wakes = await take_wakes(conn, held)
-        # A collector's clock may be ahead of ours: what woke us has happened.
-        now = max([now, *(wake.received_at for some in wakes.values() for wake in some)])
+        # A collector's clock may be ahead of ours: what it received has happened. No clock of an administrator counts.
+        now = max([now, *(wake.received_at for some in wakes.values() for wake in some if wake.heartbeat_id)])
         reports = await _reports(conn, wakes)
         records = await _records(conn, held, reports, now)
         losses = await renew_losses(conn, held, reports, now)

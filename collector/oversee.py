@@ -16,7 +16,7 @@ from collector.model.rule_settings import Campaign as Setting
 from collector.model.snapshot import Snapshot
 from collector.rules.correlate import remembered
 from collector.store.arrivals import lasting_shortfall
-from collector.store.campaigns import fleet_of, signals_since, wake_practices
+from collector.store.campaigns import fleet_of, signals_since
 from collector.store.configuration import load_policies
 from collector.store.connect import Connection, Pool, try_lock_practices
 from collector.store.incidents import (
@@ -28,7 +28,7 @@ from collector.store.incidents import (
     recent_tickets,
 )
 from collector.store.outbox import TICKETS, post
-from collector.store.wakes import settle, take_wakes
+from collector.store.wakes import settle, take_wakes, wake_practices
 
 ACTOR = "vigie"
 
@@ -38,9 +38,7 @@ async def oversee(pool: Pool, now: datetime) -> Verdict | None:
     async with pool.acquire() as conn, conn.transaction():
         if not await try_lock_practices(conn, [PROVIDER]):
             return None
-        wakes = (await take_wakes(conn, [PROVIDER]))[PROVIDER]
-        # Another worker's clock may be ahead of ours: what woke us has happened.
-        now = max([now, *(wake.received_at for wake in wakes)])
+        await take_wakes(conn, [PROVIDER])
         record = await _record(conn, now)
         setting = record.policy.rules.campaign
         signals = await signals_since(conn, now - remembered(setting))

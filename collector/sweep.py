@@ -12,6 +12,7 @@ from collector.evaluate import judge_practices, our_gaps, watch_arrivals
 from collector.judge import Verdict
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
+from collector.model.arrivals import Owed
 from collector.model.campaign import PROVIDER
 from collector.model.snapshot import Gap
 from collector.oversee import oversee
@@ -25,9 +26,10 @@ from collector.store.timescale import drop_expired
 from collector.store.wakes import claim_wanted
 
 CLAIMED_AT_ONCE = 500
-CHUNK = 25
+CHUNK = 50
 # Seconds; with the window and a slot it leaves a minute's silence unjudged until a shortfall is seen.
 ARRIVALS_EVERY_S = 3.0
+OWED_EVERY_S = 60.0
 # Reading a month of signals costs tens of milliseconds.
 OVERSEE_EVERY_S = 1.0
 
@@ -43,6 +45,8 @@ class Engine:
         self.metrics = metrics
         self._delivering: set[str] = set()
         self._arrivals_seen: float | None = None
+        self._owed: Owed | None = None
+        self._owed_at = 0.0
         self._overseen: float | None = None
 
     async def claim(self) -> list[list[UUID]]:
@@ -58,7 +62,9 @@ class Engine:
             return
         self._arrivals_seen = time.monotonic()
         try:
-            await watch_arrivals(self.pool)
+            if time.monotonic() - self._owed_at > OWED_EVERY_S:
+                self._owed, self._owed_at = None, time.monotonic()
+            self._owed = await watch_arrivals(self.pool, self._owed)
         except GONE:
             raise
         except Exception:  # noqa: BLE001 - alarms must not hang on it

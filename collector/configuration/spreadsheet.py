@@ -8,7 +8,7 @@ rpo 26h; imaging@NAS every 24h), `open` (mon-fri 08:00-12:00, 14:00-19:00; sat 0
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from collector.configuration.document import Document
 from collector.configuration.faults import Fault, FaultyError, Place, Steps, did_you_mean
@@ -85,11 +85,11 @@ def _practice(cells: Cells) -> dict[str, object]:
             continue
         match column:
             case "labels":
-                practice["labels"] = dict(_label(one) for one in _split(value))
+                practice["labels"] = _each_once("labels", map(_label, _split(value)))
             case "jobs":
                 practice["jobs"] = [_job(one) for one in _split(value)]
             case "open":
-                calendar["open"] = dict(_days(one) for one in _split(value))
+                calendar["open"] = _each_once("open", map(_days, _split(value)))
             case "holidays":
                 calendar["holidays"] = value
             case "name" | "zone":
@@ -109,6 +109,15 @@ _COLUMNS = ("name", "zone", "labels", "jobs", "open", "holidays", *_CONTACT)
 
 def _split(value: str) -> list[str]:
     return [part.strip() for part in value.split(";") if part.strip()]
+
+
+def _each_once(column: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for key, value in pairs:
+        if key in said:
+            raise ValueError(f"{column}: {key!r} stands twice")
+        said[key] = value
+    return said
 
 
 def _label(written: str) -> tuple[str, str]:

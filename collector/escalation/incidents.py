@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import uuid5
 
 from collector.escalation.policies import for_severity
-from collector.model.finding import Finding, Severity
+from collector.model.finding import Finding
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
 from collector.model.subject import Subject
@@ -70,7 +70,7 @@ def _opened(finding: Finding, policy: Policy, now: datetime) -> Change:
         reason=finding.reason,
         facts=finding.facts,
         state=IncidentState.OPEN,
-        since=finding.since,
+        since=finding.since.astimezone(UTC),  # PostgreSQL refuses offsets that RFC 3339 has
         opened_at=now,
         policy_version=policy.version,
         escalation=for_severity(finding.severity),
@@ -81,12 +81,14 @@ def _opened(finding: Finding, policy: Policy, now: datetime) -> Change:
 
 
 def _worsened(incident: Incident, finding: Finding) -> Change | None:
-    """A change of severity is news; the root stays what it was when the incident opened."""
+    """A change of severity is news, and for the worse it waits for somebody again; the root stays what it was."""
     if finding.severity is incident.severity or finding.grey:
         return None
     update: dict[str, object] = {"severity": finding.severity}
-    if incident.severity is Severity.NOTICE:  # nobody was told of it yet
+    if not incident.steps_done:  # nobody was told of it yet
         update["escalation"] = for_severity(finding.severity)
+    if finding.severity.rank < incident.severity.rank:  # what was acknowledged was less
+        update |= {"state": IncidentState.OPEN, "acknowledged_at": None, "acknowledged_by": None}
     worse = _refreshed(incident, finding).model_copy(update=update)
     return Change(worse, IncidentChange.SEVERITY, finding.severity.value)
 

@@ -124,8 +124,8 @@ def _finding(case: Case, policy: Policy, found: Finding) -> Iterator[Line]:
         yield Line(f"incident {said}", 2)
     if found.grey:
         yield Line(f"grey     {found.grey}: it may be our own doing, so it is shown as unknown and opens nothing", 2)
-    if found.inhibited_by:
-        yield Line(f"quiet    {found.inhibited_by} speaks for it: it is kept and notifies nobody meanwhile", 2)
+    if quieted_by := found.inhibited_by or (incident and incident.inhibited_by):
+        yield Line(f"quiet    {quieted_by} speaks for it: it is kept and notifies nobody meanwhile", 2)
     if found.severity is Severity.NOTICE:
         yield Line("quiet    a notice is shown and disturbs nobody", 2)
     yield Line(f"heals by {HEALS.get(found.rule, 'a report that says otherwise')}", 2)

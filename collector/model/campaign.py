@@ -27,8 +27,8 @@ PRACTICE_SILENT = "practice_silent"
 _ALERT = "alert"
 _TOOL = "backup_failed"
 
-# As in "restic 0.16.4": what fails together seldom has one version.
-_VERSION = re.compile(r"\s+v?\d.*$")
+# As in "restic 0.16.4" and "restic/0.16.4": what fails together seldom has one version.
+_VERSION = re.compile(r"[\s/]+v?\d.*$")
 
 
 def alert_signature(category: AlertCategory, name: str) -> str:

@@ -9,17 +9,25 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from collector.model.levels import levels
-from collector.model.ordinary import CEILING, CREEPS_OVER, LEAST_KNOWN, LEAST_SHARE, OUT_OF_ORDINARY, Ordinary
+from collector.model.ordinary import (
+    CEILING,
+    CREEPS_OVER,
+    LEAST_KNOWN,
+    LEAST_SHARE,
+    OUT_OF_ORDINARY,
+    Ordinary,
+    never_ordinary,
+)
 from collector.model.reading import Excuse, Reading
-from collector.model.shares import SIZE_REMEMBERED, shares_of
+from collector.model.shares import SIZE_REMEMBERED, Share, shares_of
 from collector.model.snapshot import JobState, PastRun
 
-# However long nothing was saved, and however uneven a job is.
-_NEVER_ORDINARY = 0.4
 # A full is written again after an absence that outlasts a long weekend by far.
 _PAUSE = timedelta(days=7)
 _PAUSED_INTERVALS = 3.0
 _FULL = 0.9
+# Of a disk, since what is stored anew is compressed: to the half, and a little further where much of it is alike.
+_FULL_COMPRESSED = 0.35
 # The same full again, by so many points of its share: each week, or on the first Saturday of each month.
 _HABIT_SHARE = 0.3
 _HABIT_CLOSE = 0.05
@@ -80,7 +88,7 @@ def read(good: Sequence[PastRun], strange: Collection[datetime]) -> Reading | No
         finished_at=good[last].finished_at,
         share=round(share, 4),
         usual=round(spread.typical * intervals, 4),
-        ceiling=round(spread.beyond(CEILING) * intervals, 4),
+        ceiling=round(min(spread.beyond(CEILING) * intervals, never_ordinary(spread.typical)), 4),
         crept=round(crept, 4),
         beyond=beyond,
         alone=seen.alone(last),
@@ -90,11 +98,14 @@ def read(good: Sequence[PastRun], strange: Collection[datetime]) -> Reading | No
         excuse=_excuse(seen, last),
         points_gone=_points_gone(good),
         clean_at=clean.finished_at if clean else None,
+        files_untold=seen.files_untold(last),
     )
 
 
 def _gate(seen: Ordinary, at: int) -> float:
-    return min(max(LEAST_SHARE, seen.spread(at).beyond(OUT_OF_ORDINARY) * seen.intervals(at)), _NEVER_ORDINARY)
+    spread, intervals = seen.spread(at), seen.intervals(at)
+    out = max(LEAST_SHARE, spread.beyond(OUT_OF_ORDINARY) * intervals)
+    return min(out, never_ordinary(spread.typical))
 
 
 def _crept(seen: Ordinary, last: int) -> tuple[float, int]:
@@ -110,7 +121,8 @@ def _crept(seen: Ordinary, last: int) -> tuple[float, int]:
 
 def _excuse(seen: Ordinary, at: int) -> Excuse | None:
     runs, run = seen.runs[: at + 1], seen.runs[at]
-    if fresh := _fresh(runs):
+    fresh = _fresh(runs)
+    if fresh and (fresh is not Excuse.TOOL or _stored_anew(run, seen.shares[at])):
         return fresh
     gap = run.finished_at - runs[-2].finished_at
     if gap > _PAUSE and seen.intervals(at) > _PAUSED_INTERVALS and (seen.parts[at] or 0.0) >= _FULL:
@@ -118,17 +130,29 @@ def _excuse(seen: Ordinary, at: int) -> Excuse | None:
     return Excuse.HABIT if any(_same_again(seen, earlier, at) for earlier in range(1, at)) else None
 
 
+def _stored_anew(run: PastRun, share: Share) -> bool:
+    """Whether it wrote all there is, as far as it tells: another version that cuts the data otherwise does so with every file."""
+    if run.files_changed is not None:
+        return run.files_total is None or run.files_changed >= _FULL * run.files_total
+    return share.rewritten is None or share.rewritten >= _FULL_COMPRESSED
+
+
 def _fresh(runs: Sequence[PastRun]) -> Excuse | None:
     """Why the last run has nothing to build upon."""
     *earlier, run = runs
-    if _unseen(run.tool, [one.tool for one in earlier]):
-        return Excuse.TOOL
     if _unseen(run.repository, [one.repository for one in earlier]):
         return Excuse.REPOSITORY
-    points = max((one.restore_points for one in earlier if one.restore_points is not None), default=0)
-    if run.restore_points is not None and run.restore_points <= _RESTARTED_POINTS < points:
+    if _restarted(run, earlier):
         return Excuse.RESTARTED
-    return None
+    return Excuse.TOOL if _unseen(run.tool, [one.tool for one in earlier]) else None
+
+
+def _restarted(run: PastRun, earlier: Sequence[PastRun]) -> bool:
+    """Whether this run is the first since the older points went: the next finds a full there."""
+    known = [one.restore_points for one in earlier if one.restore_points is not None]
+    if run.restore_points is None or not known:
+        return False
+    return run.restore_points <= _RESTARTED_POINTS < max(known) and run.restore_points <= known[-1]
 
 
 def _points_gone(runs: Sequence[PastRun]) -> bool:

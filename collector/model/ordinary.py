@@ -25,8 +25,16 @@ LEAST_KNOWN = 3
 _ALWAYS_HIGH = 0.5
 # Fewer files are a database or a disk image, which change as a whole.
 _FEW_FILES = 10
+# However uneven a job is and however long nothing was saved: of all files and data, and times the usual.
+_NEVER_ORDINARY = 0.3
+_NEVER_TIMES = 2.0
 # However long the absence: what changes daily changes again and again.
 _MOST_INTERVALS = 10.0
+
+
+def never_ordinary(usual: float) -> float:
+    """The share that no ordinary run writes anew, however its job wavers."""
+    return max(_NEVER_ORDINARY, _NEVER_TIMES * usual)
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,11 @@ class Ordinary:
         """Whether only one of the two measures tells of a run."""
         share = self.shares[at]
         return not all(self.by) or share.rewritten is None or share.changed is None
+
+    def files_untold(self, at: int) -> bool:
+        """Whether there are files, and how many of them changed is not said."""
+        share = self.shares[at]
+        return share.changed is None and share.touched is not None
 
     def intervals(self, at: int) -> float:
         """How much later than usual a run came after the one before: what was not saved then is saved now."""

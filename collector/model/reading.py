@@ -21,7 +21,8 @@ class Reading(NamedTuple):
     `share` is the part that was touched by both measures, what was merely added apart; `alone` says that one of them
     was not to be had. `usual` is a typical run's, and ordinary ones stay below `ceiling`. `crept` sums what the last
     three runs wrote beyond the usual, `beyond` counts those of them that were out of the ordinary. `points_gone` says
-    that most restore points went with it. `clean_at` is the last ordinary run before.
+    that most restore points went with it. `clean_at` is the last ordinary run before. `files_untold` says that
+    there are files, and not how many of them changed.
     """
 
     finished_at: datetime
@@ -37,6 +38,7 @@ class Reading(NamedTuple):
     excuse: Excuse | None
     points_gone: bool
     clean_at: datetime | None
+    files_untold: bool = False
 
 
 class Level(NamedTuple):

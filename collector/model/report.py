@@ -1,6 +1,6 @@
 """What the store keeps of a heartbeat that said something new, and what the fold reads."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -39,4 +39,4 @@ class Report(Value):
 
     def ours(self, theirs: datetime) -> datetime:
         """An instant of the endpoint's clock by ours; what was reported cannot lie ahead of its arrival."""
-        return min(theirs + max(self.skew, EARLIEST - theirs), self.received_at)
+        return min(theirs.astimezone(UTC) + max(self.skew, EARLIEST - theirs), self.received_at)

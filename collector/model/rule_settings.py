@@ -110,8 +110,8 @@ class BackupLooksWrong(Setting):
     """Robust standard deviations (1.4826 times the median absolute deviation) from the median."""
     least_change: Share = 0.3
     """Relative to the median; less is never called wrong, however steady the job was."""
-    grown: Factor = 3
-    """Times the most that there ever was: an import of images is no fault."""
+    grown: Factor = 5
+    """Times the most that there ever was: images of a practice that was bought make three or four of one, rightly."""
     too_fast: Share = 0.1
     """Of the usual duration: green in two seconds."""
     shrunk_points: Share = 0.4
@@ -123,8 +123,8 @@ class RansomwareSignature(Setting):
 
     rewritten: Share = 0.2
     """Part of both data and files that one run wrote anew, what was merely added apart: less takes several nights."""
-    alone: Share = 0.4
-    """The same where the tool tells only of data, or only of files: a database of this size is rewritten at times."""
+    alone: Share = 0.25
+    """The same where the tool tells only of data, or only of files: compacting a database rewrites a fifth of a disk."""
     creeping: Share = 0.08
     """The part beyond the usual that three runs wrote anew together."""
     nearby: Duration = timedelta(hours=48)

@@ -43,8 +43,9 @@ def _parts(written: Sequence[int | None], totals: Sequence[int | None]) -> list[
     parts: list[float | None] = []
     sizes: list[int] = []
     for new, total in zip(written, totals, strict=True):
-        known = new is not None and total is not None and sizes
-        parts.append(_part(new or 0, total or 0, sizes) if known else None)
+        size = total if total is not None or not sizes else sizes[-1]  # untold, it is as large as it was
+        known = new is not None and size is not None and sizes
+        parts.append(_part(new or 0, size or 0, sizes) if known else None)
         if total is not None:
             sizes = [*sizes[1 - SIZE_REMEMBERED :], total]
     return parts

@@ -30,8 +30,8 @@ def _within_calendar(instant: datetime) -> datetime:
 
 
 def _for_ever_is_finite(instant: datetime) -> datetime:
-    """Tools write "for ever" as the last instant of the calendar."""
-    return min(instant, LATEST)
+    """Tools write "for ever" as the last instant of the calendar, and "never" as the first."""
+    return max(min(instant, LATEST), EARLIEST)
 
 
 def _written_as_a_date(written: object) -> object:

@@ -1,8 +1,8 @@
 """The last results of a backup were bad; only a later good one heals that."""
 
-import re
 from datetime import datetime
 
+from collector.model.campaign import tool_signature
 from collector.model.finding import Evaluation, Finding, Severity
 from collector.model.policy import Policy
 from collector.model.report import Source
@@ -13,8 +13,6 @@ from collector.rules.results import failures
 from collector.rules.rule import Rule
 
 NAME = "backup_failed"
-
-_VERSION = re.compile(r"[ /]v?\d.*")
 
 
 def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
@@ -56,7 +54,7 @@ def _signature(tool: str | None) -> str | None:
     """One tool that fails at many practices has one cause; of a bare ping or mail the tool is not known."""
     if tool is None or tool in list(Source):
         return None
-    return f"{NAME}:{_VERSION.sub('', tool).strip().lower()}"
+    return tool_signature(tool)
 
 
 BACKUP_FAILED = Rule(NAME, check)

@@ -1,14 +1,20 @@
-"""A backup runs for much longer than it usually does: it hangs, or there is suddenly far more to copy."""
+"""A backup runs for much longer than it usually does: it hangs, or there is suddenly far more to copy.
+
+Of a machine that is silent nobody knows whether it still runs, or its end waits to be told: grey. A workstation is
+switched off under its backup, and nothing tells of that: what does not come then is missed, and no run that hangs.
+"""
 
 from datetime import datetime, timedelta
 
 from collector.model.finding import Evaluation, Finding, Severity
+from collector.model.heartbeat import Role
 from collector.model.policy import Policy
 from collector.model.rule_settings import BackupOverrunning
 from collector.model.snapshot import Snapshot, extended
+from collector.model.subject import Subject
 from collector.model.value import LATEST, earliest
 from collector.rules.deadline import deadline
-from collector.rules.jobs import endpoint_name, root_of, watched_jobs
+from collector.rules.jobs import WatchedJob, endpoint_name, root_of, watched_jobs
 from collector.rules.rule import Rule
 from collector.rules.usual import usual_duration
 
@@ -20,7 +26,9 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     findings: list[Finding] = []
     dues: list[datetime | None] = []
     for job in watched_jobs(snapshot, policy):
-        if job.state is None or job.state.running_since is None or (usual := usual_duration(job.state)) is None:
+        if job.state is None or job.state.running_since is None or _switched_off(job, snapshot):
+            continue
+        if (usual := usual_duration(job.state)) is None:
             continue
         since, limit = job.state.running_since, _limit(usual, policy.rules_of(job.subject).backup_overrunning)
         long_at = extended(since, since + limit, snapshot.gaps)
@@ -40,9 +48,24 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
                 reason="long",
                 since=long_at,
                 facts=endpoint_name(job, snapshot) | {"job": job.job} | times,
+                grey=_grey(job, root.subject, snapshot),
             )
         )
     return Evaluation(findings=tuple(findings), next_due=earliest(dues))
+
+
+def _switched_off(job: WatchedJob, snapshot: Snapshot) -> bool:
+    """Whether people switch its machine off at will."""
+    endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
+    return endpoint is not None and endpoint.role is Role.WORKSTATION
+
+
+def _grey(job: WatchedJob, root: Subject, snapshot: Snapshot) -> str | None:
+    """Why its end may only not have reached us; what a machine kept while it was cut off comes in order."""
+    if root != job.subject:
+        return "endpoint_silent"
+    endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
+    return "still_sending" if endpoint and endpoint.sighting and endpoint.sighting.queued else None
 
 
 def _limit(usual: timedelta, setting: BackupOverrunning) -> timedelta:

@@ -4,7 +4,6 @@ Silent it is by its signs of life (collector/rules/liveness.py), missing by this
 off at night, at weekends, over holidays and closures, and is missing only after some open time without a heartbeat.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from collector.model.finding import Evaluation, Finding, Severity
@@ -14,6 +13,7 @@ from collector.model.snapshot import EndpointState, Snapshot
 from collector.model.subject import endpoint_subject
 from collector.model.value import earliest
 from collector.rules.calendar import open_time
+from collector.rules.endpoints import watched_endpoints
 from collector.rules.liveness import interval, last_seen, silent_at
 from collector.rules.rule import Rule
 
@@ -23,7 +23,7 @@ NAME = "heartbeat_missing"
 def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     findings: list[Finding] = []
     dues: list[datetime | None] = []
-    for endpoint in _watched(snapshot, policy):
+    for _, endpoint in watched_endpoints(snapshot, policy):
         silent = silent_at(endpoint, snapshot.gaps)
         missing = silent if silent > now else missing_at(endpoint, snapshot, policy)
         if missing is None or missing > now:
@@ -41,14 +41,6 @@ def missing_at(endpoint: EndpointState, snapshot: Snapshot, policy: Policy) -> d
     allowed = policy.rules_of(endpoint_subject(endpoint.endpoint_id)).heartbeat_missing.workstation_open_time
     at = open_time(policy).reached(last_seen(endpoint), allowed, snapshot.gaps)
     return max(silent, at) if at else None
-
-
-def _watched(snapshot: Snapshot, policy: Policy) -> Iterator[EndpointState]:
-    return (
-        endpoint
-        for endpoint in snapshot.endpoints.values()
-        if policy.retirement(endpoint_subject(endpoint.endpoint_id)) is None
-    )
 
 
 def _finding(endpoint: EndpointState, since: datetime) -> Finding:

@@ -39,7 +39,7 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
             continue  # where nothing was ever received, backup_missed says so
         lacks = tuple(_lacks(job.state, setting))
         dues.extend(at for one in lacks for at in (one.since, one.until) if now < at < LATEST)
-        worst = next((one for one in lacks if one.holds(now)), None)
+        worst = min((one for one in lacks if one.holds(now)), key=lambda one: one.severity.rank, default=None)
         if worst is None:
             continue
         root = root_of(job, snapshot, now)

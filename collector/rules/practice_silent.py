@@ -16,8 +16,9 @@ from collector.model.heartbeat import Role
 from collector.model.policy import Policy
 from collector.model.rule_settings import PracticeSilent
 from collector.model.snapshot import EndpointState, Snapshot
-from collector.model.subject import PRACTICE, Subject, endpoint_subject
+from collector.model.subject import PRACTICE, Subject
 from collector.model.value import earliest
+from collector.rules.endpoints import watched_endpoints
 from collector.rules.heartbeat_missing import NAME as HEARTBEAT_MISSING
 from collector.rules.liveness import expected_at, grace, last_seen, overdue_at, silent_at
 from collector.rules.rule import Rule
@@ -26,7 +27,7 @@ NAME = "practice_silent"
 
 
 def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
-    machines = _watched(snapshot, policy)
+    machines = dict(watched_endpoints(snapshot, policy))
     expected = _expected(machines, snapshot)
     if len(expected) < _setting(policy).least_endpoints:
         return Evaluation()
@@ -69,7 +70,7 @@ def _held_back(judged: Evaluation, snapshot: Snapshot, policy: Policy, now: date
     setting = _setting(policy)
     if not missing or not setting.enabled or setting.severity is Severity.NOTICE:
         return judged
-    machines = _watched(snapshot, policy)
+    machines = dict(watched_endpoints(snapshot, policy))
     if len(_expected(machines, snapshot)) < setting.least_endpoints:
         return judged
     last_expected = max(expected_at(one, snapshot.gaps) for one in machines.values())
@@ -83,11 +84,6 @@ def _held_back(judged: Evaluation, snapshot: Snapshot, policy: Policy, now: date
         for found in judged.findings
     )
     return Evaluation(findings=tuple(findings), next_due=earliest(turns))
-
-
-def _watched(snapshot: Snapshot, policy: Policy) -> dict[Subject, EndpointState]:
-    every = {endpoint_subject(one.endpoint_id): one for one in snapshot.endpoints.values()}
-    return {subject: one for subject, one in every.items() if policy.retirement(subject) is None}
 
 
 def _expected(machines: dict[Subject, EndpointState], snapshot: Snapshot) -> tuple[EndpointState, ...]:

@@ -78,7 +78,13 @@ def _weak_though_active(state: ProtectionState, active: tuple[Protection, ...], 
         yield _Lack(reason="tampering", since=state.disarmed_at, until=until, severity=Severity.CRITICAL)
     newest = latest(product.signatures_at for product in active)
     if newest is not None:
-        yield _Lack(reason="signatures_old", since=newest + setting.signatures)
+        yield from _outdated(state, newest + setting.signatures)
+
+
+def _outdated(state: ProtectionState, old_at: datetime) -> Iterator[_Lack]:
+    """By the last look alone: a machine that is off gets no signatures, and needs none until it is on again."""
+    if state.as_of >= old_at:
+        yield _Lack(reason="signatures_old", since=old_at)
 
 
 def _finding(endpoint: EndpointState, state: ProtectionState, worst: _Lack, grey: str | None) -> Finding:

@@ -27,10 +27,10 @@ from collector.rules.traces import Left, Trace, near, traces
 
 NAME = "ransomware_signature"
 
-# No job is so uneven that this part of it is rewritten in an ordinary run.
-_NEVER_ORDINARY = 0.5
+# Where data alone tell of files: a database of this size is rewritten at times, and is few of them.
+_DATABASE = 0.4
 _RAISED = 0.5
-# One busy night is none; where only one measure tells, two are not enough.
+# One busy night is none; where only one measure tells, two are enough only for as much as one would be at once.
 _NIGHTS, _NIGHTS_ALONE = 2, 3
 _CREEPING_ALONE = 1.5
 
@@ -88,12 +88,18 @@ def _reason(reading: Reading, setting: RansomwareSignature, raised_by: frozenset
         return None
     weight = _RAISED if raised_by else 1.0
     beyond = reading.share - reading.usual
-    at_once = setting.alone if reading.alone else setting.rewritten
-    if beyond >= at_once * weight and reading.share >= min(reading.ceiling, _NEVER_ORDINARY):
+    at_once = _at_once(reading, setting)
+    if beyond >= at_once * weight and reading.share >= reading.ceiling:
         return "at_once"
-    nights = _NIGHTS_ALONE if reading.alone else _NIGHTS
+    nights = _NIGHTS_ALONE if reading.alone and reading.crept < at_once else _NIGHTS
     creeping = setting.creeping * (_CREEPING_ALONE if reading.alone else 1.0)
     return "creeping" if reading.beyond >= nights and reading.crept >= creeping * weight else None
+
+
+def _at_once(reading: Reading, setting: RansomwareSignature) -> float:
+    if reading.files_untold:
+        return max(setting.alone, _DATABASE)
+    return setting.alone if reading.alone else setting.rewritten
 
 
 def _last_attack(suspicions: Sequence[Suspicion], kept: timedelta) -> list[Suspicion]:

@@ -155,7 +155,7 @@ def next_change(snapshot: Snapshot, policy: Policy, now: datetime) -> datetime |
         *_silent_turns(snapshot),
         *_lost_turns(snapshot),
         *_stale_turns(snapshot, policy),
-        *_score_turns(snapshot, policy),
+        *_score_turns(snapshot, policy, now),
     ]
     return earliest(at + _INSTANT for at in turns if at + _INSTANT > now)
 
@@ -180,9 +180,9 @@ def _stale_turns(snapshot: Snapshot, policy: Policy) -> Iterator[datetime]:
             yield endpoint.protection.as_of + rules.protection_weak.stale - _INSTANT
 
 
-def _score_turns(snapshot: Snapshot, policy: Policy) -> Iterator[datetime]:
+def _score_turns(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[datetime]:
     for subject, job in snapshot.jobs.items():
-        yield from (at - _INSTANT for at in score_turns(job, policy.rules_of(subject)))
+        yield from (at - _INSTANT for at in score_turns(job, policy.rules_of(subject)) if at > now)
 
 
 def _job(job: WatchedJob, snapshot: Snapshot, policy: Policy, worst: _Worst, now: datetime) -> JobStanding:

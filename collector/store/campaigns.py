@@ -1,8 +1,6 @@
 """What is weighed for campaigns: incidents with a signature, of all practices, and how large the fleet is."""
 
-from collections.abc import Collection
 from datetime import datetime
-from uuid import UUID
 
 from collector.model.campaign import CAMPAIGN, PROVIDER, Campaign, Fleet, Signal
 from collector.model.incident import Incident
@@ -21,10 +19,9 @@ _LASTING = """
 _PRACTICES = "SELECT count(*) FROM practice WHERE kind = 'practice' AND retired_at IS NULL"
 # The same name as in collector/model/campaign.py.
 _TOOLS = """
-    SELECT regexp_replace(lower(tool), '\\s+v?\\d.*$', '') AS name, count(DISTINCT practice_id) AS practices
+    SELECT regexp_replace(lower(tool), '[\\s/]+v?\\d.*$', '') AS name, count(DISTINCT practice_id) AS practices
     FROM job_now WHERE last_run_at > $1 AND state <> 'retired' GROUP BY name
 """
-_WAKE = "INSERT INTO wake (practice_id, received_at) SELECT practice_id, $2 FROM unnest($1::uuid[]) AS practice_id"
 
 
 async def signals_since(conn: Connection, since: datetime) -> list[Signal]:
@@ -42,8 +39,3 @@ async def fleet_of(conn: Connection, *, tools_since: datetime | None) -> Fleet:
     practices = await conn.fetchval(_PRACTICES)
     rows = await conn.fetch(_TOOLS, tools_since) if tools_since else []
     return Fleet(practices=practices, tools={row["name"]: row["practices"] for row in rows if row["name"]})
-
-
-async def wake_practices(conn: Connection, practice_ids: Collection[UUID], at: datetime) -> None:
-    """Let each be judged anew, since a campaign that it belongs to has begun or ended."""
-    await conn.execute(_WAKE, list(practice_ids), at)

@@ -47,8 +47,11 @@ _POLICY_AT = """
     WHERE practice_id = $1 AND applied_at <= $2 ORDER BY version DESC LIMIT 1
 """
 _IN_FORCE = """
-    SELECT DISTINCT ON (practice_id) body FROM policy JOIN practice USING (practice_id)
-    WHERE retired_at IS NULL AND kind = 'practice' ORDER BY practice_id, version DESC
+    SELECT newest.body FROM practice
+    CROSS JOIN LATERAL (
+        SELECT body FROM policy WHERE policy.practice_id = practice.practice_id ORDER BY version DESC LIMIT 1
+    ) AS newest
+    WHERE retired_at IS NULL AND kind = 'practice'
 """
 _ADD_RULES = "INSERT INTO rules (version, body) VALUES ($1, $2::jsonb)"
 _RULES = "SELECT body FROM rules ORDER BY version DESC LIMIT 1"

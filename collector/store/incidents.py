@@ -28,7 +28,7 @@ _PUT_INCIDENTS = """
     CROSS JOIN LATERAL jsonb_populate_record(NULL::incident, put.body) AS i
     ON CONFLICT (practice_id, incident_id) DO UPDATE SET
         root = EXCLUDED.root, severity = EXCLUDED.severity, reason = EXCLUDED.reason, facts = EXCLUDED.facts,
-        state = EXCLUDED.state,
+        state = EXCLUDED.state, acknowledged_at = EXCLUDED.acknowledged_at, acknowledged_by = EXCLUDED.acknowledged_by,
         resolved_at = EXCLUDED.resolved_at, resolution = EXCLUDED.resolution, steps_done = EXCLUDED.steps_done,
         escalation = EXCLUDED.escalation, ticket_id = EXCLUDED.ticket_id, inhibited_by = EXCLUDED.inhibited_by,
         signature = EXCLUDED.signature, campaign_id = EXCLUDED.campaign_id
@@ -90,7 +90,7 @@ async def put_tickets(conn: Connection, tickets: Sequence[tuple[UUID, Ticket]]) 
 
 
 async def put_incidents(conn: Connection, incidents: Sequence[tuple[UUID, Incident]]) -> None:
-    """Write incidents after their tickets. An acknowledgement is the operator's, never overwritten here."""
+    """Write incidents after their tickets, as they were read under the practice's lock: no acknowledgement is lost."""
     if incidents:
         bodies = [incident.model_dump_json() for _, incident in incidents]
         await conn.execute(_PUT_INCIDENTS, [practice_id for practice_id, _ in incidents], bodies)

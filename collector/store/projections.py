@@ -49,7 +49,12 @@ _PUT_ENDPOINTS = """
         reason = EXCLUDED.reason, last_seen_at = EXCLUDED.last_seen_at, skew_s = EXCLUDED.skew_s,
         missing_patches = EXCLUDED.missing_patches, patches_scanned_at = EXCLUDED.patches_scanned_at,
         protection = EXCLUDED.protection, lost_heartbeats = EXCLUDED.lost_heartbeats
-    WHERE to_jsonb(endpoint_now) - 'last_seen_at' <> to_jsonb(EXCLUDED) - 'last_seen_at'
+    WHERE ROW(endpoint_now.name, endpoint_now.role, endpoint_now.os, endpoint_now.agent, endpoint_now.state,
+            endpoint_now.reason, endpoint_now.skew_s, endpoint_now.missing_patches, endpoint_now.patches_scanned_at,
+            endpoint_now.protection, endpoint_now.lost_heartbeats)
+        IS DISTINCT FROM ROW(EXCLUDED.name, EXCLUDED.role, EXCLUDED.os, EXCLUDED.agent, EXCLUDED.state,
+            EXCLUDED.reason, EXCLUDED.skew_s, EXCLUDED.missing_patches, EXCLUDED.patches_scanned_at,
+            EXCLUDED.protection, EXCLUDED.lost_heartbeats)
 """
 _DROP_JOBS = """
     DELETE FROM job_now AS j USING unnest($1::uuid[]) AS told (practice_id)
@@ -69,7 +74,7 @@ _PUT_JOBS = """
         last_run_at = EXCLUDED.last_run_at, last_status = EXCLUDED.last_status, last_good_at = EXCLUDED.last_good_at,
         bytes_total = EXCLUDED.bytes_total, due_at = EXCLUDED.due_at, missed_at = EXCLUDED.missed_at,
         rpo_s = EXCLUDED.rpo_s, copies_score = EXCLUDED.copies_score, copies_missing = EXCLUDED.copies_missing
-    WHERE to_jsonb(job_now) <> to_jsonb(EXCLUDED)
+    WHERE ROW(job_now.*) IS DISTINCT FROM ROW(EXCLUDED.*)
 """
 
 

@@ -1,4 +1,4 @@
-"""What a practice's past is played again from: signs of life, the order of folding, policies, and what was raised."""
+"""What a practice's past is played again from: signs of life, policies, and what was raised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,10 +32,6 @@ _SPANS = """
             AND later.up_from <= $2))
     ORDER BY endpoint_id, up_from
 """
-_FOLDED = """
-    SELECT received_at, heartbeat_id FROM folded
-    WHERE practice_id = $1 AND fold_no > $2 AND folded_at <= $3 ORDER BY fold_no
-"""
 _POLICIES = """
     SELECT applied_at, body FROM policy JOIN configuration USING (version)
     WHERE practice_id = $1 AND applied_at <= $3 AND version >= coalesce((
@@ -53,14 +49,6 @@ _RAISED = """
 async def live_spans(conn: Connection, practice_id: UUID, since: datetime, until: datetime) -> list[LiveSpan]:
     """Of every endpoint, in order; those that ended before the beginning are left out, but for the last."""
     return [LiveSpan(**dict(row)) for row in await conn.fetch(_SPANS, practice_id, since, until)]
-
-
-async def folded_after(
-    conn: Connection, practice_id: UUID, fold_no: int, until: datetime
-) -> list[tuple[datetime, UUID]]:
-    """Which reports were folded behind a snapshot, in the order in which they were."""
-    rows = await conn.fetch(_FOLDED, practice_id, fold_no, until)
-    return [(row["received_at"], row["heartbeat_id"]) for row in rows]
 
 
 async def policies_between(

@@ -48,7 +48,7 @@ _DROP_CHECKPOINTS = """
 _CHECKPOINT_BEFORE = """
     SELECT fold_no, body FROM checkpoint WHERE practice_id = $1 AND taken_at <= $2 ORDER BY fold_no DESC LIMIT 1
 """
-_FOLDED_BETWEEN = """
+_FOLDED_AFTER = """
     SELECT received_at, heartbeat_id FROM folded
     WHERE practice_id = $1 AND fold_no > $2 AND folded_at <= $3 ORDER BY fold_no
 """
@@ -83,10 +83,18 @@ async def take_checkpoints(conn: Connection, now: datetime) -> None:
     await conn.execute(_DROP_CHECKPOINTS, now - REBUILT_FOR)
 
 
+async def folded_after(
+    conn: Connection, practice_id: UUID, fold_no: int, until: datetime
+) -> list[tuple[datetime, UUID]]:
+    """Which reports were folded behind a snapshot, in the order in which they were."""
+    rows = await conn.fetch(_FOLDED_AFTER, practice_id, fold_no, until)
+    return [(row["received_at"], row["heartbeat_id"]) for row in rows]
+
+
 async def history_until(conn: Connection, practice_id: UUID, at: datetime) -> tuple[Snapshot, tuple[Report, ...]]:
     """The last checkpoint before an instant and the reports folded since: folding them gives that instant."""
     row = await conn.fetchrow(_CHECKPOINT_BEFORE, practice_id, at)
     start = Snapshot.model_validate_json(row["body"]) if row else Snapshot(practice_id=practice_id)
-    folded = await conn.fetch(_FOLDED_BETWEEN, practice_id, start.fold_no, at)
-    wanted = [(practice_id, row["received_at"], row["heartbeat_id"]) for row in folded]
+    folded = await folded_after(conn, practice_id, start.fold_no, at)
+    wanted = [(practice_id, received_at, heartbeat_id) for received_at, heartbeat_id in folded]
     return start, (await load_reports(conn, wanted)).get(practice_id, ())

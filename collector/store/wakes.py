@@ -53,8 +53,8 @@ async def wake_practice(conn: Connection, practice_id: UUID, at: datetime) -> No
     await conn.execute(_WAKE, practice_id, at)
 
 
-async def wake_practices(conn: Connection, practice_ids: Sequence[UUID], at: datetime) -> None:
-    await conn.execute(_WAKE_MANY, practice_ids, at)
+async def wake_practices(conn: Connection, practice_ids: Collection[UUID], at: datetime) -> None:
+    await conn.execute(_WAKE_MANY, list(practice_ids), at)
 
 
 async def begin_watch(conn: Connection, practice_ids: Sequence[UUID], at: datetime) -> None:

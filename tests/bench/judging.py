@@ -25,7 +25,8 @@ from tests.bench.watched import Watched, database_of, policy_of, practice_id, se
 ROUNDS = 200
 DUE = Watched(practices=5_000, endpoints=2, jobs=2, ran=timedelta(hours=25, minutes=30))
 IDLE = (50, 500, 5_000)  # practices of twenty jobs each
-IDLE_S = 30.0
+IDLE_S = 60.0
+SETTLES_S = 10.0  # what filling left to the server's own housekeeping
 _DAY = timedelta(days=1)
 
 _random = Random(3)  # noqa: S311 - only to be unlike
@@ -131,6 +132,7 @@ async def _idle(services: Services, url: str) -> float:
     async with open_pool(url, Role.WORKER, 6) as pool:
         engine = _engine(pool)
         await engine.sweep()
+        await asyncio.sleep(SETTLES_S)
         meter = Meter(services)
         until = time.monotonic() + IDLE_S
         while time.monotonic() < until:

@@ -39,6 +39,7 @@ _PRACTICES = """
 _VERSION = "INSERT INTO configuration (applied_at, applied_by, summary) VALUES ($1, 'bench', 'bench') RETURNING version"
 _POLICIES = "INSERT INTO policy SELECT one, $3, body FROM unnest($1::uuid[], $2::jsonb[]) AS p (one, body)"
 _SNAPSHOTS = "INSERT INTO snapshot SELECT one, 1, body FROM unnest($1::uuid[], $2::jsonb[]) AS s (one, body)"
+_LISTENING = "INSERT INTO listening VALUES ('bench', $1, $2)"
 _DUE = "INSERT INTO due SELECT one, $2 FROM unnest($1::uuid[]) AS one"
 _HEARTBEATS = """
     INSERT INTO heartbeat (practice_id, endpoint_id, received_at, id, seq, sent_at, sent_offset_s, interval_s, queued,
@@ -127,7 +128,9 @@ async def fill(conn: Line, watched: Watched, now: datetime, due_at: datetime) ->
         await conn.execute(_SNAPSHOTS, some, known)
         await conn.execute(_DUE, some, due_at)
         await _alive(conn, some, watched, now)
-    await conn.execute("ANALYZE")
+    await conn.execute(_LISTENING, now - _DAY, now + _DAY)
+    await conn.execute("VACUUM ANALYZE", timeout=300)
+    await conn.execute("CHECKPOINT", timeout=300)
     return practices
 
 

@@ -126,6 +126,14 @@ async def until(seen: Callable[[], Awaitable[object]], within: float = PATIENCE_
             await asyncio.sleep(0.02)
 
 
+async def waits_for_a_lock(house: House) -> bool:
+    return bool(
+        await house.owner.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+        )
+    )
+
+
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[None]]]:
     """An application within its lifespan, as a server would hold it; what is yielded speaks ASGI."""

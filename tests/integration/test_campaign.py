@@ -152,6 +152,15 @@ async def test_its_settings_come_from_the_providers_own_policy(house: House) -> 
     assert [one["count"] for one in await campaigns(house)] == ["2"]
 
 
+async def test_an_administrators_clock_that_is_ahead_ends_no_campaign(house: House) -> None:
+    await attack(house, await practices(house, 3))
+    policy = Policy(practice_id=PROVIDER, practice="Provider")
+    async with house.owner.acquire() as conn, conn.transaction():
+        await put_policy(conn, policy, at=NOW + 30 * DAY, actor="test", summary="a clock ahead")
+    await oversee(house.worker, NOW + HOUR)
+    assert [(one["count"], one["state"]) for one in await campaigns(house)] == [("3", "open")]
+
+
 async def test_every_incident_of_a_campaign_says_so_in_its_history(house: House) -> None:
     practice_ids = await practices(house, 4)
     await attack(house, practice_ids)
@@ -266,7 +275,9 @@ async def test_a_backup_tool_that_fails_here_and_there_is_no_campaign(house: Hou
     assert [(one["subject"], one["count"]) for one in await campaigns(house)] == [("campaign:backup_tool:restic", "4")]
 
 
-@pytest.mark.parametrize("tool", ["restic 0.16.4", "Restic", "Veeam 6.1 Windows", "borg v1.2", "7zip", "ping"])
+@pytest.mark.parametrize(
+    "tool", ["restic 0.16.4", "restic/0.16.4", "Restic", "Veeam 6.1 Windows", "borg v1.2", "7zip", "ping"]
+)
 async def test_the_database_and_the_rules_name_a_tool_alike(house: House, tool: str) -> None:
     (practice_id,) = await practices(house, 1)
     await report(house, practice_id, NOW, backups=(backup(tool=tool),))
@@ -292,6 +303,19 @@ async def test_a_shortfall_is_an_incident_of_the_provider_that_grows_worse_and_e
     assert ended is not None
     assert [one.what for one in ended.changes] == ["resolved"]
     assert await told_of_provider(house) == ["ticket.opened", "ticket.appended", "ticket.resolved"]
+
+
+async def test_what_was_acknowledged_and_grew_worse_waits_for_somebody_again(house: House) -> None:
+    await fleet(house, 40)
+    await arrive(house, NOW, 0)
+    await watch_arrivals(house.worker)
+    await oversee(house.worker, NOW)
+    incident_id = await house.owner.fetchval("SELECT incident_id FROM incident")
+    async with house.api.acquire() as conn:
+        await acknowledge(conn, incident_id, at=NOW, actor="ada", comment="")
+    await oversee(house.worker, NOW + HOUR)
+    (found,) = await rows(house, "SELECT severity, state, acknowledged_at, acknowledged_by FROM incident")
+    assert found == {"severity": "critical", "state": "open", "acknowledged_at": None, "acknowledged_by": None}
 
 
 async def told_of_provider(house: House) -> list[str]:

@@ -15,7 +15,7 @@ from collector.model.policy import Cron, Every, Policy
 from collector.model.subject import job_subject
 from tests.conftest import Server, _admin
 from tests.factories import DAY, HOUR, NOW
-from tests.integration.house import House, arrival, count, enrol, judge, rows, store
+from tests.integration.house import House, arrival, count, enrol, judge, report, rows, store
 
 Vigie = Callable[..., Awaitable[Result]]
 runner = CliRunner()
@@ -187,6 +187,14 @@ async def test_retiring_closes_incidents_with_the_reason(house: House, vigie: Vi
         {"state": "resolved", "resolution": "retired: replaced"}
     ]
     assert await house.owner.fetchval("SELECT state FROM ticket") == "resolved"
+
+
+async def test_a_machine_that_no_command_retired_cannot_be_taken_back(house: House, vigie: Vigie) -> None:
+    practice_id = (await enrol(house, "A")).practice.practice_id
+    await report(house, practice_id, NOW)
+    await judge(house, practice_id, NOW)
+    assert "no command retired this machine" in refused(await vigie("endpoint", "watch", "A", "SRV-01"))
+    assert await count(house, "policy") == 1
 
 
 async def test_a_job_that_nobody_knows_cannot_be_retired(vigie: Vigie) -> None:

@@ -68,7 +68,7 @@ async def test_logs_are_kept_shown_and_erased_as_the_practice_wants(house: House
     assert "either --keep or --discard" in refused(await vigie("practice", "logs", "A"))
     assert "nothing was kept" in done(await vigie("job", "log", "A", "daily"))
     done(await vigie("practice", "logs", "A", "--keep"))
-    assert await rows(house, "SELECT keep_logs FROM practice") == [{"keep_logs": True}]
+    assert await rows(house, "SELECT keep_logs FROM practice WHERE kind = 'practice'") == [{"keep_logs": True}]
     await keep(house, enrolled.practice.practice_id, "daily", "two files\n\x1b[2Jdone")
     await keep(house, enrolled.practice.practice_id, "imaging", "another")
     said = done(await vigie("job", "log", "A", "daily"))

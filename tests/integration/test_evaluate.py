@@ -18,7 +18,7 @@ from collector.store.listening import extend_listening
 from collector.store.wakes import claim_wanted
 from collector.sweep import Engine
 from tests.factories import DAY, ENDPOINT, HOUR, MINUTE, NOW, backup, job_policy
-from tests.integration.house import House, count, enrol, judge, report, rows, schedule, until
+from tests.integration.house import House, count, enrol, judge, report, rows, schedule, until, waits_for_a_lock
 
 SECOND = timedelta(seconds=1)
 # One minute of interval and one of grace, since the last heartbeat.
@@ -155,7 +155,7 @@ async def test_an_acknowledgement_waits_for_the_judge_and_is_not_overwritten(hou
             acknowledging = asyncio.create_task(
                 acknowledge(conn, opened.incident_id, at=NOW + HOUR, actor="ada", comment="mine")
             )
-            await until(lambda: _waits_for_a_lock(house))
+            await until(lambda: waits_for_a_lock(house))
             await transaction.commit()
             assert await acknowledging is IncidentState.OPEN
     (incident,) = (await judge(house, practice_id, NOW + 2 * HOUR)).incidents
@@ -200,6 +200,15 @@ async def test_a_worker_whose_clock_is_behind_still_sees_the_recovery(house: Hou
     assert await house.owner.fetchval("SELECT state FROM incident") == "resolved"
 
 
+async def test_an_administrators_clock_that_is_ahead_makes_nobody_silent(house: House) -> None:
+    enrolled = await enrol(house)
+    practice_id = enrolled.practice.practice_id
+    await report(house, practice_id, NOW)
+    await schedule(house, enrolled, job_policy(), at=NOW + DAY)
+    assert (await judge(house, practice_id, NOW + SECOND)).changes == ()
+    assert await house.owner.fetchval("SELECT evaluated_at FROM practice_now") == NOW + SECOND
+
+
 async def test_one_practices_trouble_is_not_the_others(house: House) -> None:
     engine = Engine(house.worker, (), WorkerMetrics(registry := new_registry()))
     async with house.owner.acquire() as conn:
@@ -240,11 +249,3 @@ async def test_keeping_house_takes_checkpoints(house: House) -> None:
     await judge(house, practice_id, NOW)
     await Engine(house.worker, (), WorkerMetrics(new_registry())).keep_house()
     assert await count(house, "checkpoint") == 1
-
-
-async def _waits_for_a_lock(house: House) -> bool:
-    return bool(
-        await house.owner.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
-        )
-    )

@@ -10,7 +10,7 @@ import pytest
 from collector.administer import Deed, enrol_practice
 from collector.evaluate import our_gaps, watch_arrivals, weigh_arrivals
 from collector.metrics import WorkerMetrics, new_registry
-from collector.model.arrivals import Share
+from collector.model.arrivals import Owed, Share
 from collector.store.arrivals import owed_by_fleet
 from collector.store.listening import extend_listening
 from collector.sweep import ARRIVALS_EVERY_S, Engine
@@ -261,19 +261,24 @@ async def test_what_has_just_come_back_owes_nothing_of_the_past(house: House) ->
 async def test_the_worker_looks_before_it_claims_and_not_at_every_tick(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[object] = []
+    looked: list[Owed | None] = []
+    found = Owed(shares={})
 
-    async def look(pool: object) -> None:
-        looked.append(pool)
+    async def look(_: object, owed: Owed | None) -> Owed:
+        looked.append(owed)
+        return found
 
     monkeypatch.setattr("collector.sweep.watch_arrivals", look)
     engine = Engine(house.worker, (), WorkerMetrics(new_registry()))
     for _ in range(3):
         await engine.sweep()
-    assert len(looked) == 1
+    assert looked == [None]
     monkeypatch.setattr("collector.sweep.ARRIVALS_EVERY_S", 0.0)
     await engine.sweep()
-    assert len(looked) == 2
+    assert looked == [None, found]  # what is owed is summed once a minute
+    monkeypatch.setattr("collector.sweep.OWED_EVERY_S", 0.0)
+    await engine.sweep()
+    assert looked == [None, found, None]
 
 
 async def test_alarms_do_not_hang_on_the_weighing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Configuration's versions, the audit of every deed, and the history of incidents that nobody may rewrite."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
@@ -7,15 +8,25 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from collector.administer import Deed, enrol_operator, retire_endpoint, retire_whole_practice, revoke_key, the_practice
+from collector.administer import (
+    Deed,
+    NotDoneError,
+    enrol_operator,
+    enrol_practice,
+    retire_endpoint,
+    retire_whole_practice,
+    revoke_key,
+    the_practice,
+)
 from collector.model.policy import Policy
 from collector.model.subject import endpoint_subject
 from collector.store.acknowledgement import acknowledge
 from collector.store.audit import record_deed
-from collector.store.configuration import load_policy, policy_at, put_policy
+from collector.store.configuration import load_policy, lock_configuration, policy_at, put_policy
 from collector.store.connect import Connection, Role
+from collector.store.practices import add_practice
 from tests.factories import DAY, ENDPOINT, HOUR, MINUTE, NOW, job_policy
-from tests.integration.house import House, count, enrol, judge, report, rows, schedule
+from tests.integration.house import House, count, enrol, judge, report, rows, schedule, until, waits_for_a_lock
 
 
 async def test_each_change_is_a_version_and_the_highest_is_in_force(either_house: House) -> None:
@@ -46,6 +57,29 @@ async def test_an_unknown_practice_has_no_policy(house: House) -> None:
     async with house.worker.acquire() as conn:
         assert await load_policy(conn, ENDPOINT) is None
         assert await policy_at(conn, ENDPOINT, NOW) is None
+
+
+async def test_who_retires_a_practice_while_files_change_it_waits_for_them(house: House) -> None:
+    enrolled = await enrol(house)
+    async with house.owner.acquire() as applying, house.owner.acquire() as conn:
+        async with applying.transaction():
+            await lock_configuration(applying)
+            retiring = asyncio.create_task(retire_whole_practice(conn, enrolled.practice, "left", Deed("ada", NOW)))
+            await until(lambda: waits_for_a_lock(house))
+            await applying.execute("UPDATE practice SET zone = 'UTC' WHERE kind = 'practice'")
+        await retiring
+    assert await rows(house, "SELECT retired_at FROM practice WHERE kind = 'practice'") == [{"retired_at": NOW}]
+
+
+async def test_who_enrols_a_practice_while_files_do_hears_of_it(house: House) -> None:
+    async with house.owner.acquire() as applying, house.owner.acquire() as conn:
+        async with applying.transaction():
+            await lock_configuration(applying)
+            enrolling = asyncio.create_task(enrol_practice(conn, "Cabinet Test", "UTC", Deed("ada", NOW)))
+            await until(lambda: waits_for_a_lock(house))
+            await add_practice(applying, "Cabinet Test", "UTC", "link", at=NOW, actor="test")
+        with pytest.raises(NotDoneError, match="is watched already"):
+            await enrolling
 
 
 async def test_a_change_wakes_the_practice(house: House) -> None:

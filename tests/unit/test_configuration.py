@@ -205,6 +205,8 @@ def test_a_spreadsheet_may_have_semicolons_and_a_mark_of_its_editor() -> None:
         (CSV + "A,,daily every 24h every 2h\n", 2, "says every twice"),
         (CSV + "A,,daily every 24\n", 2, "write the unit with it"),
         (CSV + "A,dental\n", 2, "write it as in kind=dental"),
+        (CSV + "A,kind=dental; kind=gold\n", 2, "labels: 'kind' stands twice"),
+        (CSV + "A,,,mon-fri 08:00-12:00; mon-fri 14:00-18:00\n", 2, "open: 'mon-fri' stands twice"),
         (CSV + "A,,,\nA,,,\n", 3, "practice 'A' stands twice"),
         (CSV + "A,,,mon-fri 08:00-12:00, 14:00-18:00\n", 2, "put a cell that holds the separator into double quotes"),
         (CSV + ",kind=dental,,\n", 2, "must not be empty"),

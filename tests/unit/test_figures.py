@@ -64,10 +64,36 @@ def test_both_measures_must_say_so(last: PastRun) -> None:
     assert readings(*nights(), last) == ()
 
 
-@pytest.mark.parametrize("missing", [("bytes_added",), ("bytes_total",), ("files_changed",), ("files_total",)])
-def test_one_measure_alone_is_said_to_be_alone(missing: tuple[str, ...]) -> None:
-    found = reading(night(0, 0.5, **dict.fromkeys(missing)))
-    assert (found.share, found.alone) == (0.5, True)
+@pytest.mark.parametrize(
+    ("missing", "alone", "files_untold"),
+    [("bytes_added", True, False), ("files_changed", True, True), ("bytes_total", False, False),
+     ("files_total", False, False)],
+)  # fmt: skip
+def test_one_measure_alone_is_said_to_be_alone(missing: str, *, alone: bool, files_untold: bool) -> None:
+    found = reading(night(0, 0.5, **{missing: None}))
+    assert (found.share, found.alone, found.files_untold) == (0.5, alone, files_untold)
+
+
+def test_disk_image_leaves_no_files_untold() -> None:
+    imaged = [one._replace(files_total=None, files_changed=None) for one in (*nights(), night(0, 0.5))]
+    (found,) = readings(*imaged)
+    assert (found.alone, found.files_untold) == (True, False)
+
+
+@pytest.mark.parametrize(("changed", "excuse"), [(0.9, Excuse.TOOL), (0.89, None)])
+def test_tool_that_stores_anew_does_so_with_every_file(changed: float, excuse: Excuse | None) -> None:
+    assert reading(night(0, changed, tool="restic 0.17.0")).excuse is excuse
+
+
+@pytest.mark.parametrize(("written", "excuse"), [(0.36, Excuse.TOOL), (0.34, None)])
+def test_tool_that_stores_a_disk_anew_compresses_it(written: float, excuse: Excuse | None) -> None:
+    imaged = [one._replace(files_total=None, files_changed=None) for one in nights()]
+    last = night(0, written, tool="restic 0.17.0")._replace(files_total=None, files_changed=None)
+    assert [one.excuse for one in readings(*imaged, last)] == [excuse]
+
+
+def test_other_place_is_empty_whatever_a_tool_calls_changed() -> None:
+    assert reading(night(0, 0.5, repository=2)).excuse is Excuse.REPOSITORY
 
 
 def test_run_without_any_measure_says_nothing() -> None:
@@ -218,8 +244,19 @@ def test_job_without_a_good_run_has_no_levels() -> None:
 
 def test_no_absence_is_so_long_that_anything_is_ordinary() -> None:
     uneven = [night(number, (0.01, 0.08)[number % 2]) for number in range(-20, 0)]
-    assert readings(*uneven, night(6, 0.41)) != ()
-    assert readings(*uneven, night(6, 0.39)) == ()
+    assert [one.ceiling for one in readings(*uneven, night(6, 0.31))] == [0.3]
+    assert readings(*uneven, night(6, 0.29)) == ()
+
+
+def test_place_that_began_again_holds_a_full_by_its_second_run() -> None:
+    again = night(-1, 0.9, restore_points=1)
+    first, second = readings(*nights()[:-1], again, night(0, 0.9, restore_points=2))
+    assert (first.excuse, second.excuse) == (Excuse.RESTARTED, None)
+
+
+def test_job_that_writes_half_of_itself_anew_wavers_by_as_much() -> None:
+    half = [night(number, (0.4, 0.48)[number % 2]) for number in range(-20, 0)]
+    assert readings(*half, night(0, 0.8)) == ()
 
 
 def test_every_hour_is_measured_by_hours() -> None:

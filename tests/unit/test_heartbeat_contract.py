@@ -1,6 +1,7 @@
 """The heartbeat, version 1: strict where it knows a field, silent where it does not."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -198,6 +199,13 @@ def test_for_ever_is_finite(written: str) -> None:
     until = backups[0].copies[0].immutable_until
     assert until is not None
     assert until.year == 9000
+
+
+def test_never_is_finite() -> None:
+    """As .NET writes it; reckoning with it must not leave the calendar."""
+    backups = read(with_copy(immutable_until="0001-01-01T00:00:00Z")).backups
+    assert backups is not None
+    assert backups[0].copies[0].immutable_until == datetime(1601, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

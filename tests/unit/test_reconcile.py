@@ -1,13 +1,15 @@
 """Findings against the incidents that last: what opens, changes, lasts and is over."""
 
+from datetime import timedelta, timezone
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from collector.escalation.incidents import reconcile
+from collector.escalation.policies import DEFAULT, WATCH
 from collector.model.finding import Severity
-from collector.model.incident import Incident, IncidentChange, IncidentState
+from collector.model.incident import EscalationPolicy, Incident, IncidentChange, IncidentState
 from collector.model.subject import Subject
 from tests.factories import HOUR, NOW, finding, policy
 
@@ -24,6 +26,12 @@ def test_finding_opens_an_incident_once() -> None:
     assert [(one.state, one.opened_at, one.policy_version) for one in incidents] == [(IncidentState.OPEN, NOW, 7)]
     assert [change.what for change in changes] == [IncidentChange.OPENED]
     assert reconcile(incidents, (finding(),), policy(), LATER) == (incidents, ())
+
+
+def test_beginning_is_told_in_utc() -> None:
+    """PostgreSQL refuses the offset, which RFC 3339 allows."""
+    far_east = timezone(timedelta(hours=23, minutes=59))
+    assert opened(since=NOW.astimezone(far_east)).since.isoformat() == NOW.isoformat()
 
 
 def test_same_instant_gives_the_same_incident() -> None:
@@ -58,6 +66,39 @@ def test_acknowledgement_outlasts_what_is_found_again() -> None:
     known = opened().model_copy(update={"state": IncidentState.ACKNOWLEDGED})
     (now,), _ = reconcile((known,), (finding(severity=Severity.WARNING),), policy(), LATER)
     assert now.state is IncidentState.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "state"),
+    [
+        (Severity.WARNING, Severity.CRITICAL, IncidentState.OPEN),
+        (Severity.NOTICE, Severity.WARNING, IncidentState.OPEN),
+        (Severity.CRITICAL, Severity.WARNING, IncidentState.ACKNOWLEDGED),
+        (Severity.WARNING, Severity.WARNING, IncidentState.ACKNOWLEDGED),
+    ],
+)
+def test_what_was_acknowledged_as_less_waits_for_somebody_again(
+    before: Severity, after: Severity, state: IncidentState
+) -> None:
+    known = opened(severity=before).model_copy(update={"state": IncidentState.ACKNOWLEDGED, "acknowledged_by": "ada"})
+    (now,), _ = reconcile((known,), (finding(severity=after),), policy(), LATER)
+    assert (now.state, now.acknowledged_by) == (state, None if state is IncidentState.OPEN else "ada")
+
+
+@pytest.mark.parametrize(
+    ("before", "told", "after", "steps"),
+    [
+        (Severity.NOTICE, 0, Severity.WARNING, DEFAULT),
+        (Severity.WARNING, 0, Severity.NOTICE, WATCH),
+        (Severity.WARNING, 1, Severity.NOTICE, DEFAULT),
+    ],
+)
+def test_who_was_not_told_yet_is_told_by_how_bad_it_is_now(
+    before: Severity, told: int, after: Severity, steps: EscalationPolicy
+) -> None:
+    known = opened(severity=before).model_copy(update={"steps_done": told})
+    (now,), _ = reconcile((known,), (finding(severity=after),), policy(), LATER)
+    assert now.escalation == steps
 
 
 @pytest.mark.parametrize("state", [IncidentState.OPEN, IncidentState.ACKNOWLEDGED])

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from collector.model.finding import Evaluation, Severity
-from collector.model.heartbeat import RunStatus
+from collector.model.heartbeat import Role, RunStatus
 from collector.model.policy import Cron, Policy
 from collector.model.rule_settings import BackupOverrunning, RuleSettings
 from collector.model.snapshot import Gap, PastRun
@@ -159,3 +159,24 @@ def test_finding_compares_with_the_usual_duration() -> None:
         "running_since": NOW.isoformat(),
         "usually_s": "1200",
     }
+
+
+def test_workstation_that_may_be_off_by_now_is_not_long() -> None:
+    known = job_state(last_run=run(NOW - DAY), running_since=NOW, history=history(20, 20, 20))
+    desk = endpoint_state(NOW + HOUR, role=Role.WORKSTATION)
+    assert check(snapshot([desk], [known]), UNSCHEDULED, NOW + HOUR) == Evaluation()
+
+
+@pytest.mark.parametrize(("unheard", "grey"), [(75 - 0.001, None), (75, "endpoint_silent")])
+def test_nobody_knows_what_a_silent_machine_does(unheard: float, grey: str | None) -> None:
+    known = job_state(last_run=run(NOW - DAY), running_since=NOW, history=history(20, 20, 20))
+    seen = endpoint_state(NOW + 2 * HOUR - timedelta(seconds=unheard), interval_s=60)
+    (found,) = check(snapshot([seen], [known]), UNSCHEDULED, NOW + 2 * HOUR).findings
+    assert found.grey == grey
+
+
+def test_end_may_be_among_what_a_machine_still_sends() -> None:
+    known = job_state(last_run=run(NOW - DAY), running_since=NOW, history=history(20, 20, 20))
+    behind = endpoint_state(sighting={"received_at": NOW + 2 * HOUR, "interval_s": 60, "queued": 1})
+    (found,) = check(snapshot([behind], [known]), UNSCHEDULED, NOW + 2 * HOUR).findings
+    assert found.grey == "still_sending"

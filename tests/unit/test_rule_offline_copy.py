@@ -67,6 +67,7 @@ FRESH = disc("B", DAY)
         ([cloud(FAR, deleted_at=NOW - SET.kept)], None),
         ([cloud(FAR, deleted_at=NOW - DAY), cloud(FAR, shortened=shortened(DAY))], "copy_deleted"),
         ([disc("A", SET.rotation), cloud(FAR, shortened=shortened(DAY))], "immutability_shortened"),
+        ([disc("A", DAY, first_at=NOW - SET.same_medium), cloud(NOW + SET.immutable_for)], "immutability_ending"),
     ],
 )  # fmt: skip
 def test_worst_of_what_is_wrong_with_the_copies_is_found(copies: list[KeptCopy], reason: str | None) -> None:

@@ -107,16 +107,17 @@ def test_what_was_said_too_long_ago_is_grey(told: timedelta, grey: str | None) -
     assert one.grey == grey
 
 
-def test_nothing_grows_old_that_is_not_heard_of() -> None:
-    old_since = SET.signatures + HOUR
-    assert found(machine(product("active", signatures=old_since), told=SET.stale + 2 * HOUR)) is None
+@pytest.mark.parametrize(("told", "is_found"), [(HOUR, True), (HOUR + TICK, False)], ids=["old-then", "not-yet-old-then"])
+def test_signatures_are_as_old_as_they_were_when_last_looked_at(told: timedelta, *, is_found: bool) -> None:
+    endpoint = machine(product("active", signatures=SET.signatures + HOUR), told=told)
+    assert bool(found(endpoint)) is is_found
 
 
 @pytest.mark.parametrize(
     ("endpoint", "due"),
     [
         (machine(ACTIVE), NOW + SET.stale),
-        (machine(product("active", signatures=DAY)), NOW - DAY + SET.signatures),
+        (machine(product("active", signatures=DAY)), NOW + SET.stale),
         (machine(ACTIVE, disarmed=DAY), NOW - DAY + SET.disarmed),
         (machine(OFF, told=SET.stale), None),
     ],

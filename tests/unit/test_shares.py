@@ -26,7 +26,7 @@ def last_share(*runs: PastRun) -> Share:
         (past(100, 1), past(50, 40), 0.4),
         (past(100, 1), past(0, 0), 0.0),
         (past(None, None), past(100, 60), None),
-        (past(100, 1), past(None, 60), None),
+        (past(100, 1), past(None, 60), 0.6),
         (past(100, 1), past(100, None), None),
         (past(0, 0), past(0, 0), None),
     ],

@@ -1,0 +1,31 @@
+"""What is said of one practice: who keeps a finding quiet, as an incident of it knows."""
+
+import pytest
+
+from collector.configuration.rules import RulesForm
+from collector.escalation.incidents import reconcile
+from collector.explain.explain import Case, explain
+from collector.model.heartbeat import RunStatus
+from tests.factories import NOW, finding, job_policy, job_state, policy, run, snapshot
+
+FAILED = finding("backup_failed", reason="failed")
+
+
+@pytest.mark.parametrize("speaker", [None, "campaign"])
+def test_a_finding_that_a_campaign_speaks_for_says_so(speaker: str | None) -> None:
+    configured = policy([job_policy()])
+    (incident,), _ = reconcile((), [FAILED.model_copy(update={"inhibited_by": speaker})], configured, NOW)
+    case = Case(
+        snapshot=snapshot(jobs=[job_state(last_run=run(NOW, RunStatus.FAILED))]),
+        policy=configured,
+        rules=RulesForm(),
+        version=None,
+        incidents={(incident.rule, incident.subject): incident},
+        reason=str,
+        now=NOW,
+    )
+    said = [line.said for line in explain(case)]
+    assert any("backup_failed.failed" in line for line in said)
+    assert [line for line in said if "speaks for it" in line] == (
+        [f"quiet    {speaker} speaks for it: it is kept and notifies nobody meanwhile"] if speaker else []
+    )

@@ -131,7 +131,7 @@ def _excuse(seen: Ordinary, at: int) -> Excuse | None:
 
 
 def _stored_anew(run: PastRun, share: Share) -> bool:
-    """Whether it wrote all there is, as far as it tells: another version that cuts the data otherwise does so with every file."""
+    """Whether it wrote all there is, as far as it tells: a version that cuts data otherwise does so everywhere."""
     if run.files_changed is not None:
         return run.files_total is None or run.files_changed >= _FULL * run.files_total
     return share.rewritten is None or share.rewritten >= _FULL_COMPRESSED

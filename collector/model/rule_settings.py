@@ -124,7 +124,7 @@ class RansomwareSignature(Setting):
     rewritten: Share = 0.2
     """Part of both data and files that one run wrote anew, what was merely added apart: less takes several nights."""
     alone: Share = 0.25
-    """The same where the tool tells only of data, or only of files: compacting a database rewrites a fifth of a disk."""
+    """The same where the tool tells only of data, or only of files: a database that is compacted is less of a disk."""
     creeping: Share = 0.08
     """The part beyond the usual that three runs wrote anew together."""
     nearby: Duration = timedelta(hours=48)

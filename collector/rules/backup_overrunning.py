@@ -48,7 +48,7 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
                 reason="long",
                 since=long_at,
                 facts=endpoint_name(job, snapshot) | {"job": job.job} | times,
-                grey=_grey(job, root.subject, snapshot),
+                grey="endpoint_silent" if _unheard(job, root.subject, snapshot) else None,
             )
         )
     return Evaluation(findings=tuple(findings), next_due=earliest(dues))
@@ -60,12 +60,11 @@ def _switched_off(job: WatchedJob, snapshot: Snapshot) -> bool:
     return endpoint is not None and endpoint.role is Role.WORKSTATION
 
 
-def _grey(job: WatchedJob, root: Subject, snapshot: Snapshot) -> str | None:
-    """Why its end may only not have reached us; what a machine kept while it was cut off comes in order."""
-    if root != job.subject:
-        return "endpoint_silent"
+def _unheard(job: WatchedJob, root: Subject, snapshot: Snapshot) -> bool:
+    """Whether its end may only not have reached us: its machine is overdue, or still sends what it kept meanwhile."""
     endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
-    return "still_sending" if endpoint and endpoint.sighting and endpoint.sighting.queued else None
+    behind = endpoint is not None and endpoint.sighting is not None and endpoint.sighting.queued > 0
+    return behind or root != job.subject
 
 
 def _limit(usual: timedelta, setting: BackupOverrunning) -> timedelta:

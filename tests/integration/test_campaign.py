@@ -81,10 +81,10 @@ async def tickets(house: House) -> list[tuple[str, str]]:
     return [(row["name"], row["state"]) for row in found]
 
 
-async def set_for_campaigns(house: House, setting: Campaign) -> None:
+async def set_for_campaigns(house: House, setting: Campaign, at: datetime = NOW - DAY) -> None:
     policy = Policy(practice_id=PROVIDER, practice="Provider", rules=RuleSettings(campaign=setting))
     async with house.owner.acquire() as conn, conn.transaction():
-        await put_policy(conn, policy, at=NOW - DAY, actor="test", summary="campaigns")
+        await put_policy(conn, policy, at=at, actor="test", summary="campaigns")
 
 
 async def attack(house: House, practice_ids: Sequence[UUID]) -> None:
@@ -154,9 +154,7 @@ async def test_its_settings_come_from_the_providers_own_policy(house: House) -> 
 
 async def test_an_administrators_clock_that_is_ahead_ends_no_campaign(house: House) -> None:
     await attack(house, await practices(house, 3))
-    policy = Policy(practice_id=PROVIDER, practice="Provider")
-    async with house.owner.acquire() as conn, conn.transaction():
-        await put_policy(conn, policy, at=NOW + 30 * DAY, actor="test", summary="a clock ahead")
+    await set_for_campaigns(house, Campaign(), at=NOW + 30 * DAY)
     await oversee(house.worker, NOW + HOUR)
     assert [(one["count"], one["state"]) for one in await campaigns(house)] == [("3", "open")]
 

@@ -179,4 +179,4 @@ def test_end_may_be_among_what_a_machine_still_sends() -> None:
     known = job_state(last_run=run(NOW - DAY), running_since=NOW, history=history(20, 20, 20))
     behind = endpoint_state(sighting={"received_at": NOW + 2 * HOUR, "interval_s": 60, "queued": 1})
     (found,) = check(snapshot([behind], [known]), UNSCHEDULED, NOW + 2 * HOUR).findings
-    assert found.grey == "still_sending"
+    assert found.grey == "endpoint_silent"

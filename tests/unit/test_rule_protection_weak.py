@@ -107,7 +107,9 @@ def test_what_was_said_too_long_ago_is_grey(told: timedelta, grey: str | None) -
     assert one.grey == grey
 
 
-@pytest.mark.parametrize(("told", "is_found"), [(HOUR, True), (HOUR + TICK, False)], ids=["old-then", "not-yet-old-then"])
+@pytest.mark.parametrize(
+    ("told", "is_found"), [(HOUR, True), (HOUR + TICK, False)], ids=["old-then", "not-yet-old-then"]
+)
 def test_signatures_are_as_old_as_they_were_when_last_looked_at(told: timedelta, *, is_found: bool) -> None:
     endpoint = machine(product("active", signatures=SET.signatures + HOUR), told=told)
     assert bool(found(endpoint)) is is_found

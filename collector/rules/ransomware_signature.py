@@ -30,9 +30,9 @@ NAME = "ransomware_signature"
 # Where data alone tell of files: a database of this size is rewritten at times, and is few of them.
 _DATABASE = 0.4
 _RAISED = 0.5
-# One busy night is none; where only one measure tells, two are enough only for as much as one would be at once.
+# One busy night is none; where only one measure tells, two are not enough.
 _NIGHTS, _NIGHTS_ALONE = 2, 3
-_CREEPING_ALONE = 1.5
+_CREEPING_ALONE = 1.2
 
 
 class Suspicion(NamedTuple):
@@ -88,10 +88,9 @@ def _reason(reading: Reading, setting: RansomwareSignature, raised_by: frozenset
         return None
     weight = _RAISED if raised_by else 1.0
     beyond = reading.share - reading.usual
-    at_once = _at_once(reading, setting)
-    if beyond >= at_once * weight and reading.share >= reading.ceiling:
+    if beyond >= _at_once(reading, setting) * weight and reading.share >= reading.ceiling:
         return "at_once"
-    nights = _NIGHTS_ALONE if reading.alone and reading.crept < at_once else _NIGHTS
+    nights = _NIGHTS_ALONE if reading.alone else _NIGHTS
     creeping = setting.creeping * (_CREEPING_ALONE if reading.alone else 1.0)
     return "creeping" if reading.beyond >= nights and reading.crept >= creeping * weight else None
 

@@ -8,10 +8,11 @@
    for a week; then whoever still has the trouble has it alone.
 
 How many practices are too many to be chance:
-- Ransomware and tampering: as many as are set. They are too dangerous to wait, and too rare to meet by chance.
-- Everything else is weighed against how often it comes in four weeks before. Of what comes to `u` practices within
-  a window, six times the root of `u` more is beyond chance (of independent events, that is how far their number
-  strays), added to one less than are set, so that something new takes as many as are set.
+- Ransomware: as many as are set. It is too dangerous to wait, and too rare to meet by chance.
+- Everything else, protection that is switched off too, is weighed against how often it comes in four weeks before.
+  Of what comes to `u` practices within a window, six times the root of `u` more is beyond chance (of independent
+  events, that is how far their number strays), added to one less than are set, so that something new takes as many
+  as are set.
 - A backup tool fails somewhere each night. Only if it failed at three of ten practices that ran it, is it the tool.
 - Silence counts within minutes, since machines come and go all day, and at one practice of a hundred at least: a
   street without power is no campaign of a fleet of thousands.
@@ -39,8 +40,6 @@ SILENT_SHARE = 0.01
 NEW_FOR = timedelta(days=1)
 # In the facts of an incident and in each message of its ticket; their number is told whole.
 MOST_NAMED = 100
-
-_BY_NUMBER_ALONE = frozenset({Kind.RANSOMWARE, Kind.TAMPERING})
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _usual(ordered: Sequence[Signal], began_at: datetime, width: timedelta) -> f
 
 def _least(pattern: Pattern, usual: float, fleet: Fleet, setting: Setting) -> int:
     """How many practices make a campaign of this pattern."""
-    if pattern.kind in _BY_NUMBER_ALONE:
+    if pattern.kind is Kind.RANSOMWARE:
         return setting.practices
     least = setting.practices - 1 + usual + STRAYS * sqrt(usual)
     if pattern.kind is Kind.BACKUP_TOOL:

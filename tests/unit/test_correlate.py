@@ -167,7 +167,9 @@ def usually(a_day: float, signature: str) -> list[Signal]:
     ("signature", "a_day", "least"),
     [
         (RANSOM, 4, 3),
-        ("alert:tampering:off", 4, 3),
+        ("alert:tampering:off", 0, 3),
+        ("alert:tampering:off", 4, 13),
+        ("protection_off", 0.5, 6),
         ("alert:malware:new", 0, 3),
         ("alert:malware:common", 0.25, 5),
         ("alert:malware:common", 4, 13),

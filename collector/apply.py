@@ -18,7 +18,7 @@ from collector.configuration.fleet import machine_id
 from collector.configuration.plan import Line, plan
 from collector.configuration.read import Files, unknown_names
 from collector.configuration.rules import Rulebook, RulesForm
-from collector.model.campaign import PROVIDER
+from collector.model.campaign import PROVIDER, PROVIDER_NAME
 from collector.model.credential import Credential, Holder
 from collector.model.policy import Policy
 from collector.store.configuration import (
@@ -35,7 +35,6 @@ from collector.store.practices import Practice, add_practices
 from collector.store.wakes import begin_watch
 
 Advance = Callable[[int], None]
-_PROVIDER_NAME = "Provider"
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ async def _provider(conn: Connection, rules: RulesForm | None) -> Policy | None:
     """The provider's own policy follows the defaults: campaigns are its own."""
     if rules is None:
         return None
-    before = await load_policy(conn, PROVIDER) or Policy(practice_id=PROVIDER, practice=_PROVIDER_NAME)
+    before = await load_policy(conn, PROVIDER) or Policy(practice_id=PROVIDER, practice=PROVIDER_NAME)
     after = with_rules(before, Rulebook(RulesForm(defaults=rules.defaults)))
     return after if after != before else None
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from collector.judge import Record, Verdict, judge_provider
-from collector.model.campaign import CAMPAIGN, PROVIDER, Fleet, Signal, tool_name
+from collector.model.campaign import CAMPAIGN, PROVIDER, PROVIDER_NAME, Fleet, Signal, tool_name
 from collector.model.incident import IncidentChange
 from collector.model.policy import Policy
 from collector.model.snapshot import Snapshot
@@ -45,7 +45,7 @@ class _Overseer:
         self._found_at = [one.at for _, one in self._signed]
         tools = {(plan.number, tool_name(job.tool.value)) for plan in plans for job in plan.jobs}
         self._fleet = Fleet(practices=len(plans), tools=Counter(tool for _, tool in tools))
-        policy = Policy(practice_id=PROVIDER, practice="Provider")
+        policy = Policy(practice_id=PROVIDER, practice=PROVIDER_NAME)
         self._record = Record(Snapshot(practice_id=PROVIDER), policy, (), ())
         self._remembered = remembered(policy.rules.campaign)
 

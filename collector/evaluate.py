@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from collector.escalation.tickets import REOPEN_WINDOW
+from collector.escalation.incidents import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge, learn
 from collector.model.arrivals import Arrivals, Owed
 from collector.model.campaign import PROVIDER
@@ -12,6 +12,7 @@ from collector.model.incident import Incident
 from collector.model.placing import placed
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Snapshot
+from collector.orders import standing_orders
 from collector.rules.liveness import silent_at
 from collector.rules.shortfall import WIDEST, is_short, looks_short, window
 from collector.rules.standing import standing
@@ -29,15 +30,15 @@ from collector.store.connect import Connection, Pool, try_lock_practices
 from collector.store.incidents import (
     Event,
     add_events,
-    lasting_incidents,
     put_incidents,
     put_tickets,
+    recent_incidents,
     recent_tickets,
 )
 from collector.store.listening import gaps_since, last_listened
 from collector.store.liveness import Heard, keep_spans
 from collector.store.losses import count_losses, renew_losses
-from collector.store.outbox import TICKETS, post
+from collector.store.outbox import post
 from collector.store.projections import Shown, project
 from collector.store.reports import last_sightings, load_reports
 from collector.store.snapshots import history_until, load_snapshots, save_snapshots
@@ -107,7 +108,10 @@ async def judge_practices(
         endpoints = [(one.policy.practice_id, endpoint) for one in records for endpoint in one.snapshot.endpoints]
         sightings = await last_sightings(conn, endpoints, now, losses)
         campaigns = await lasting_campaigns(conn)
-        verdicts = [judge(one, sightings.get(one.policy.practice_id, {}), gaps, now, campaigns) for one in records]
+        orders = await standing_orders(conn, now)
+        verdicts = [
+            judge(one, sightings.get(one.policy.practice_id, {}), gaps, now, campaigns, orders) for one in records
+        ]
         await _keep(conn, records, reports, verdicts, now)
         return verdicts
 
@@ -131,7 +135,7 @@ async def _records(
     if without := set(practice_ids) - policies.keys():
         raise LookupError(f"no policy is in force for {', '.join(map(str, without))}")
     before = await load_snapshots(conn, practice_ids)
-    incidents = await lasting_incidents(conn, practice_ids)
+    incidents = await recent_incidents(conn, practice_ids, now, REOPEN_WINDOW)
     tickets = await recent_tickets(conn, practice_ids, now, REOPEN_WINDOW)
     return [
         Record(learn(before[one], reports.get(one, ())), policies[one], incidents[one], tickets[one])
@@ -163,7 +167,7 @@ async def _keep(
     await settle(conn, {practice_id: verdict.next_due for practice_id, _, verdict in judged})
     if any(verdict.signals_changed for verdict in verdicts):
         await wake_practice(conn, PROVIDER, now)
-    await post(conn, TICKETS, [message for verdict in verdicts for message in verdict.messages], now)
+    await post(conn, [message for verdict in verdicts for message in verdict.messages], now)
 
 
 def _changed(record: Record, verdict: Verdict) -> list[Incident]:

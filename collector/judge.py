@@ -7,12 +7,17 @@ from uuid import UUID
 
 from collector.escalation.campaigns import inhibited, joins, linked, signals_changed
 from collector.escalation.decide import Decision, decide
-from collector.escalation.incidents import Change, reconcile, shown
+from collector.escalation.holds import hold
+from collector.escalation.incidents import Change, Reconciled, reconcile, shown
+from collector.escalation.notices import farewell, walked
+from collector.escalation.orders import AS_IT_COMES, Orders
 from collector.escalation.tickets import gather
 from collector.model.campaign import CAMPAIGN, Campaign, Fleet, Signal
+from collector.model.escalation import Action
 from collector.model.finding import Evaluation
 from collector.model.fold import fold
-from collector.model.incident import Incident, Ticket, TicketMessage
+from collector.model.incident import Incident, IncidentChange, Ticket
+from collector.model.message import Addressed
 from collector.model.placing import placed
 from collector.model.policy import Policy
 from collector.model.report import Report
@@ -30,7 +35,7 @@ class Record:
 
     snapshot: Snapshot
     policy: Policy
-    incidents: tuple[Incident, ...]  # those that last
+    incidents: tuple[Incident, ...]  # those that last, or were resolved within the reopening window
     tickets: tuple[Ticket, ...]  # open, or resolved within the reopening window
 
 
@@ -46,7 +51,7 @@ class Verdict:
     incidents: tuple[Incident, ...]
     changes: tuple[Change, ...]
     tickets: tuple[Ticket, ...]
-    messages: tuple[TicketMessage, ...]
+    messages: tuple[Addressed, ...]
     next_due: datetime | None
     signals_changed: bool = False
 
@@ -63,14 +68,15 @@ def judge(
     gaps: tuple[Gap, ...],
     now: datetime,
     campaigns: Sequence[Campaign] = (),
+    orders: Orders = AS_IT_COMES,
 ) -> Verdict:
     """Evaluate what is known now, and take every incident as far as its escalation policy says."""
     record = replace(record, policy=placed(record.policy, record.snapshot))
     seen = record.snapshot.observed(sightings, gaps)
     evaluation = evaluate(seen, record.policy, now)
     findings = inhibited(evaluation.findings, record.incidents, campaigns)
-    reconciled, changes = reconcile(record.incidents, findings, record.policy, now)
-    incidents, came = linked(reconciled, campaigns)
+    reconciled = reconcile(record.incidents, findings, record.policy, orders.roster.book, now)
+    incidents, came = linked(reconciled.incidents, campaigns)
     return _escalated(
         record,
         seen,
@@ -78,54 +84,84 @@ def judge(
             findings=shown(findings, record.incidents),
             next_due=earliest((evaluation.next_due, next_change(seen, record.policy, now))),
         ),
-        (incidents, changes + came),
+        Reconciled(incidents, reconciled.changes + came, reconciled.next_due),
+        orders,
+        frozenset(one.incident_id for one in campaigns),
         now,
     )
 
 
 def judge_provider(
-    record: Record, signals: Iterable[Signal], fleet: Fleet, short_since: datetime | None, now: datetime
+    record: Record,
+    signals: Iterable[Signal],
+    fleet: Fleet,
+    short_since: datetime | None,
+    now: datetime,
+    orders: Orders = AS_IT_COMES,
 ) -> Verdict:
     """The same for the provider itself: what its practices have in common, and whether the way to it is broken."""
     rules = record.policy.rules
-    lasting = [Campaign.of(one) for one in record.incidents if one.rule == CAMPAIGN]
+    lasting = [Campaign.of(one) for one in record.incidents if one.rule == CAMPAIGN and one.lasts]
     results = (
         correlate(signals, fleet, rules.campaign, lasting, now),
         shortfall.check(short_since, rules.own_outage, now),
     )
     findings = tuple(found for result in results for found in result.findings)
-    reconciled, changes = reconcile(record.incidents, findings, record.policy, now)
+    reconciled = reconcile(record.incidents, findings, record.policy, orders.roster.book, now)
     evaluation = Evaluation(findings=findings, next_due=earliest(result.next_due for result in results))
-    came = joins(record.incidents, reconciled)
-    return _escalated(record, record.snapshot, evaluation, (reconciled, changes + came), now)
+    came = joins(record.incidents, reconciled.incidents)
+    grown = Reconciled(reconciled.incidents, reconciled.changes + came, reconciled.next_due)
+    return _escalated(record, record.snapshot, evaluation, grown, orders, frozenset(), now)
 
 
 def _escalated(
     record: Record,
     seen: Snapshot,
     evaluation: Evaluation,
-    reconciled: tuple[tuple[Incident, ...], tuple[Change, ...]],
+    reconciled: Reconciled,
+    orders: Orders,
+    paging: frozenset[UUID],
     now: datetime,
 ) -> Verdict:
-    incidents, changes = reconciled
-    decisions = {one.incident_id: decide(one, one.escalation, now) for one in incidents}
-    wanting = frozenset(one.incident_id for one in incidents if _wants_ticket(one, decisions[one.incident_id]))
-    gathered = gather(incidents, wanting, changes, record.tickets, record.policy, now)
+    """Take every incident as far as it is to go; `paging` are the campaigns that page for their members."""
+    held = hold(reconciled.incidents, orders.silences, record.policy, now)
+    decisions = {
+        one.incident_id: decide(one, one.escalation, now, orders.roster, pages=one.campaign_id not in paging)
+        for one in held.incidents
+    }
+    wanting = _wanting_tickets(held.incidents, decisions, orders.roster.book.tickets)
+    telling = [one for one in (*reconciled.changes, *held.changes) if one.what is not IncidentChange.HELD]
+    gathered = gather(held.incidents, wanting, telling, record.tickets, record.policy, now)
+    incidents: list[Incident] = []
+    changes = [*reconciled.changes, *held.changes]
+    messages = list(gathered.messages)
+    for one in gathered.incidents:
+        after, sent, told = walked(one, decisions[one.incident_id], record.policy, orders.roster, now)
+        after, over = farewell(after, record.policy, now)
+        incidents.append(after)
+        messages += [*sent, *over]
+        changes += told
+    due = (one.next_due for one in decisions.values())
     return Verdict(
         seen=seen,
         evaluation=evaluation,
-        incidents=tuple(_stepped(one, decisions[one.incident_id]) for one in gathered.incidents),
-        changes=changes,
+        incidents=tuple(incidents),
+        changes=tuple(changes),
         tickets=gathered.tickets,
-        messages=gathered.messages,
-        next_due=earliest((evaluation.next_due, *(one.next_due for one in decisions.values()))),
+        messages=tuple(messages),
+        next_due=earliest((evaluation.next_due, reconciled.next_due, held.next_due, *due)),
         signals_changed=signals_changed(record.incidents, incidents),
     )
 
 
-def _wants_ticket(incident: Incident, decision: Decision) -> bool:
-    return incident.ticket_id is None and any(step.action == "ticket" for step in decision.due)
-
-
-def _stepped(incident: Incident, decision: Decision) -> Incident:
-    return incident.model_copy(update={"steps_done": incident.steps_done + len(decision.due)})
+def _wanting_tickets(
+    incidents: Iterable[Incident], decisions: Mapping[UUID, Decision], tickets: str
+) -> dict[UUID, str]:
+    """The ticket system of each incident that has come to a ticket and has none."""
+    wanting: dict[UUID, str] = {}
+    for one in incidents:
+        steps = [one.escalation.steps[place] for place in decisions[one.incident_id].due]
+        opening = [step for step in steps if step.action is Action.TICKET]
+        if opening and one.ticket_id is None:
+            wanting[one.incident_id] = opening[0].to[0] if opening[0].to else tickets
+    return wanting

@@ -8,12 +8,13 @@ taken its wake along, and so will be looked at again.
 from datetime import datetime
 
 from collector.escalation.campaigns import to_be_told
-from collector.escalation.tickets import REOPEN_WINDOW
+from collector.escalation.incidents import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge_provider
 from collector.model.campaign import PROVIDER, PROVIDER_NAME, Fleet, Kind, Signal, pattern_of
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign as Setting
 from collector.model.snapshot import Snapshot
+from collector.orders import standing_orders
 from collector.rules.correlate import remembered
 from collector.store.arrivals import lasting_shortfall
 from collector.store.campaigns import fleet_of, signals_since
@@ -22,12 +23,12 @@ from collector.store.connect import Connection, Pool, try_lock_practices
 from collector.store.incidents import (
     Event,
     add_events,
-    lasting_incidents,
     put_incidents,
     put_tickets,
+    recent_incidents,
     recent_tickets,
 )
-from collector.store.outbox import TICKETS, post
+from collector.store.outbox import post
 from collector.store.wakes import settle, take_wakes, wake_practices
 
 ACTOR = "vigie"
@@ -44,7 +45,8 @@ async def oversee(pool: Pool, now: datetime) -> Verdict | None:
         signals = await signals_since(conn, now - remembered(setting))
         short = await lasting_shortfall(conn)
         fleet = await _fleet(conn, signals, setting, now)
-        verdict = judge_provider(record, signals, fleet, short.began_at if short else None, now)
+        orders = await standing_orders(conn, now)
+        verdict = judge_provider(record, signals, fleet, short.began_at if short else None, now, orders)
         await _keep(conn, record, verdict, now)
         await wake_practices(conn, to_be_told(signals, verdict.incidents), now)
         return verdict
@@ -55,7 +57,7 @@ async def _record(conn: Connection, now: datetime) -> Record:
     return Record(
         snapshot=Snapshot(practice_id=PROVIDER),
         policy=policies.get(PROVIDER) or Policy(practice_id=PROVIDER, practice=PROVIDER_NAME),
-        incidents=(await lasting_incidents(conn, [PROVIDER]))[PROVIDER],
+        incidents=(await recent_incidents(conn, [PROVIDER], now, REOPEN_WINDOW))[PROVIDER],
         tickets=(await recent_tickets(conn, [PROVIDER], now, REOPEN_WINDOW))[PROVIDER],
     )
 
@@ -75,4 +77,4 @@ async def _keep(conn: Connection, record: Record, verdict: Verdict, now: datetim
     events = [Event(PROVIDER, one.incident.incident_id, one.what, one.said) for one in verdict.changes]
     await add_events(conn, events, at=now, actor=ACTOR)
     await settle(conn, {PROVIDER: verdict.next_due})
-    await post(conn, TICKETS, verdict.messages, now)
+    await post(conn, verdict.messages, now)

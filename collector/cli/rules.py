@@ -1,6 +1,6 @@
 """Commands about rules: checked without a database, explained for one practice."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from collector.evaluate import snapshot_at
 from collector.explain.explain import Case, Line, Tone, Version, explain
 from collector.store.configuration import applied, policy_at
 from collector.store.connect import Connection
-from collector.store.incidents import lasting_incidents
+from collector.store.incidents import recent_incidents
 
 rules_app = typer.Typer(no_args_is_help=True, help="Rules: what they are set to, and why they find what they find.")
 
@@ -72,7 +72,8 @@ async def _case(conn: Connection, wanted: str, at: str | None, now: datetime) ->
     policy = await policy_at(conn, practice.practice_id, instant)
     if policy is None:
         refuse(f"{practice.name} was not watched then")
-    lasting = () if at else (await lasting_incidents(conn, [practice.practice_id]))[practice.practice_id]
+    recent = await recent_incidents(conn, [practice.practice_id], now, timedelta(0))
+    lasting = () if at else recent[practice.practice_id]
     made = await applied(conn, policy.version)
     return Case(
         snapshot=await snapshot_at(conn, practice.practice_id, instant),

@@ -7,11 +7,15 @@ from collector.store.outbox import Parcel
 
 
 class DeliveryError(Exception):
-    """The receiver did not take a message; `retry_after` is its own wish, if it had one."""
+    """The receiver did not take a message.
 
-    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
+    `retry_after` is its own wish, if it had one. What is `permanent` will never be taken, however often it is tried.
+    """
+
+    def __init__(self, reason: str, retry_after: timedelta | None = None, *, permanent: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.permanent = permanent
 
 
 class Channel(Protocol):

@@ -54,7 +54,7 @@ async def _put_off(pool: Pool, channel: Channel, parcel: Parcel, error: Exceptio
     message = parcel.message
     _log.warning(
         "a delivery failed",
-        channel=channel.name, ticket=str(message.ticket_id), sequence=message.sequence,
+        channel=channel.name, about=str(message.about), sequence=message.sequence,
         attempts=parcel.attempts, reason=reason, again_in_s=round(wait.total_seconds(), 1),
     )  # fmt: skip
     async with pool.acquire() as conn:

@@ -11,8 +11,9 @@ import httpx
 from standardwebhooks import Webhook
 
 from collector.delivery.channel import DeliveryError
-from collector.model.incident import TicketMessage
-from collector.store.outbox import TICKETS, Parcel
+from collector.model.book import TICKETS
+from collector.model.message import Notice, TicketMessage
+from collector.store.outbox import Parcel
 
 LONGEST_WISH = timedelta(days=1)
 
@@ -30,6 +31,8 @@ class TicketWebhook:
         self.timeout = timeout
 
     async def deliver(self, parcel: Parcel) -> None:
+        if isinstance(parcel.message, Notice):
+            raise DeliveryError("takes tickets, no notices", permanent=True)
         body = webhook_body(parcel.message, self._public_url)
         signed_at = datetime.now(UTC)
         headers = {

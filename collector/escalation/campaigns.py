@@ -19,7 +19,7 @@ def inhibited(
     by_subject = {one.subject: one for one in campaigns if one.one_ticket}
     if not by_subject:
         return tuple(findings)
-    known = {(one.rule, one.subject): one for one in incidents}
+    known = {(one.rule, one.subject): one for one in incidents if one.lasts}
     return tuple(_inhibited(one, known.get((one.rule, one.subject)), by_subject) for one in findings)
 
 
@@ -27,7 +27,7 @@ def _inhibited(finding: Finding, known: Incident | None, campaigns: _Lasting) ->
     campaign = _campaign_of(finding.signature, campaigns)
     if campaign is None or finding.inhibited_by or (known and known.ticket_id):
         return finding
-    if known and not campaign.takes(known.since, known.opened_at):
+    if known and not campaign.takes(known.since, known.found_at):
         return finding
     return finding.model_copy(update={"inhibited_by": CAMPAIGN})
 
@@ -49,7 +49,7 @@ def linked(
 
 def _linked(incident: Incident, campaigns: _Lasting) -> Incident:
     campaign = _campaign_of(incident.signature, campaigns)
-    if campaign is None or not incident.lasts or not campaign.takes(incident.since, incident.opened_at):
+    if campaign is None or not incident.lasts or not campaign.takes(incident.since, incident.found_at):
         return incident
     return incident.model_copy(update={"campaign_id": campaign.incident_id})
 
@@ -60,7 +60,7 @@ def _campaign_of(signature: str | None, campaigns: _Lasting) -> Campaign | None:
 
 def joins(before: Iterable[Incident], after: Iterable[Incident]) -> tuple[Change, ...]:
     """Which practices have come to campaigns that lasted before."""
-    known = {one.incident_id: one for one in before if one.rule == CAMPAIGN}
+    known = {one.incident_id: one for one in before if one.rule == CAMPAIGN and one.lasts}
     grown = ((known[one.incident_id], one) for one in after if one.lasts and one.incident_id in known)
     return tuple(
         Change(now, IncidentChange.JOINED, joined) for then, now in grown if (joined := _joined(then.facts, now.facts))

@@ -1,14 +1,23 @@
-"""The escalation policies that a provider starts with."""
+"""Which escalation policy an incident walks."""
 
-from datetime import timedelta
+from collections.abc import Mapping
 
+from collector.model.book import WATCH, Book, Route
+from collector.model.escalation import EscalationPolicy
 from collector.model.finding import Severity
-from collector.model.incident import EscalationPolicy, Step
-
-DEFAULT = EscalationPolicy(name="default", steps=(Step(after=timedelta(0), action="ticket"),))
-WATCH = EscalationPolicy(name="watch", steps=())
 
 
-def for_severity(severity: Severity) -> EscalationPolicy:
-    """A notice is shown and disturbs nobody."""
-    return WATCH if severity is Severity.NOTICE else DEFAULT
+def policy_for(book: Book, severity: Severity, rule: str, labels: Mapping[str, str]) -> EscalationPolicy:
+    """That of the first route which fits; without one a notice disturbs nobody, and the rest walks the default."""
+    for route in book.routes:
+        if _fits(route, severity, rule, labels):
+            return book.policies[route.policy]
+    return WATCH if severity is Severity.NOTICE else book.policies[book.default]
+
+
+def _fits(route: Route, severity: Severity, rule: str, labels: Mapping[str, str]) -> bool:
+    return (
+        (not route.severities or severity in route.severities)
+        and (not route.rules or rule in route.rules)
+        and all(labels.get(label) == value for label, value in route.labels.items())
+    )

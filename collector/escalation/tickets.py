@@ -3,25 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid5
 
-from collector.escalation.incidents import Change
+from collector.escalation.incidents import REOPEN_WINDOW, Change
+from collector.escalation.notices import line
 from collector.escalation.titles import chief, title
 from collector.model.finding import Severity
-from collector.model.incident import (
-    Incident,
-    IncidentLine,
-    Ticket,
-    TicketEvent,
-    TicketMessage,
-    TicketState,
-)
+from collector.model.incident import Incident, IncidentChange, Ticket, TicketState
+from collector.model.message import Addressed, TicketEvent, TicketMessage
 from collector.model.policy import Policy
 from collector.model.subject import PRACTICE, Subject, scopes
 
-# A relapse within a week is the same trouble to the person who closed the ticket; later it is a new one.
-REOPEN_WINDOW = timedelta(days=7)
+# What a ticket says beside the state of its incidents.
+_NOTED = frozenset({IncidentChange.RETURNED, IncidentChange.REOPENED, IncidentChange.FLAPPING})
 
 
 @dataclass(frozen=True)
@@ -30,12 +25,12 @@ class Gathered:
 
     incidents: tuple[Incident, ...]
     tickets: tuple[Ticket, ...]
-    messages: tuple[TicketMessage, ...]
+    messages: tuple[Addressed, ...]
 
 
 def gather(
     incidents: Iterable[Incident],
-    wanting: frozenset[UUID],
+    wanting: Mapping[UUID, str],
     changes: Iterable[Change],
     tickets: Iterable[Ticket],
     policy: Policy,
@@ -43,6 +38,7 @@ def gather(
 ) -> Gathered:
     """Attach the incidents that want a ticket to their root's, and tell each touched ticket what happened.
 
+    `wanting` has the ticket system of each; a root's ticket stays in the one that it was opened in.
     1. A root has at most one open ticket: the open one takes what follows, one resolved within the
        window reopens, else a new one opens.
     2. A ticket closes when the last incident attached to it has resolved.
@@ -54,23 +50,37 @@ def gather(
     known = {ticket.ticket_id for ticket in by_root.values()}
     moving = {one.incident_id for one in rooted if one.lasts and one.ticket_id in known and _moves(one, by_root)}
     attached = tuple(
-        _attach(one, by_root, policy, now) if one.incident_id in wanting | moving else one for one in rooted
+        _attach(one, by_root, wanting.get(one.incident_id), policy, now)
+        if one.incident_id in wanting or one.incident_id in moving
+        else one
+        for one in rooted
     )
     members = _by_ticket(attached)
     left = _by_ticket(one for one in rooted if one.incident_id in moving)
     went = {one.incident_id: one.ticket_id for one in attached}
-    touched = wanting | moving | {change.incident.incident_id for change in changes}
+    noted = _notes(changes)
+    touched = wanting.keys() | moving | noted.keys()
     told: list[Ticket] = []
-    messages: list[TicketMessage] = []
+    messages: list[Addressed] = []
     for ticket in by_root.values():
         now_of, moved = members[ticket.ticket_id], left[ticket.ticket_id]
         if moved or any(one.incident_id in touched for one in now_of):
             after, event = _after(ticket, now_of or moved, bool(now_of), now)
-            message = _message(after, event, now_of or moved, policy, now)
+            notes = tuple(note for one in now_of for note in noted.get(one.incident_id, ()))
+            message = _message(after, event, now_of or moved, notes, policy, now)
             into = None if now_of else went[moved[0].incident_id]
             told.append(after)
-            messages.append(message.model_copy(update={"merged_into": into}))
+            messages.append(Addressed(after.channel, message.model_copy(update={"merged_into": into})))
     return Gathered(attached, tuple(told), tuple(messages))
+
+
+def _notes(changes: Iterable[Change]) -> dict[UUID, list[str]]:
+    """By incident that a ticket hears of: what it says beside."""
+    noted: dict[UUID, list[str]] = {}
+    for change in changes:
+        notes = noted.setdefault(change.incident.incident_id, [])
+        notes += [change.said] if change.what in _NOTED else []
+    return noted
 
 
 def _moves(incident: Incident, by_root: Mapping[Subject, Ticket]) -> bool:
@@ -115,15 +125,25 @@ def _latest_by_root(tickets: Iterable[Ticket], now: datetime) -> dict[Subject, T
     return latest
 
 
-def _attach(incident: Incident, by_root: dict[Subject, Ticket], policy: Policy, now: datetime) -> Incident:
-    ticket = by_root.setdefault(incident.root, _fresh(incident, policy, now))
+def _attach(
+    incident: Incident, by_root: dict[Subject, Ticket], channel: str | None, policy: Policy, now: datetime
+) -> Incident:
+    ticket = by_root.get(incident.root)
+    if ticket is None:
+        ticket = by_root[incident.root] = _fresh(incident, channel or _own(incident, by_root), policy, now)
     return incident.model_copy(update={"ticket_id": ticket.ticket_id})
 
 
-def _fresh(incident: Incident, policy: Policy, now: datetime) -> Ticket:
+def _own(incident: Incident, by_root: Mapping[Subject, Ticket]) -> str:
+    """The ticket system of the ticket that it is on."""
+    return next(one.channel for one in by_root.values() if one.ticket_id == incident.ticket_id)
+
+
+def _fresh(incident: Incident, channel: str, policy: Policy, now: datetime) -> Ticket:
     return Ticket(
         ticket_id=uuid5(policy.practice_id, f"ticket|{incident.root}|{now.isoformat()}"),
         root=incident.root,
+        channel=channel,
         state=TicketState.OPEN,
         severity=incident.severity,
         title=title(incident),
@@ -158,7 +178,12 @@ def _worst(incidents: tuple[Incident, ...]) -> Severity:
 
 
 def _message(
-    ticket: Ticket, event: TicketEvent, members: tuple[Incident, ...], policy: Policy, now: datetime
+    ticket: Ticket,
+    event: TicketEvent,
+    members: tuple[Incident, ...],
+    notes: tuple[str, ...],
+    policy: Policy,
+    now: datetime,
 ) -> TicketMessage:
     return TicketMessage(
         event=event,
@@ -167,12 +192,10 @@ def _message(
         at=now,
         practice_id=policy.practice_id,
         practice=policy.practice,
+        customer=policy.customer,
         root=ticket.root,
         severity=ticket.severity,
         title=ticket.title,
-        incidents=tuple(_line(one) for one in members),
+        incidents=tuple(line(one) for one in members),
+        notes=notes,
     )
-
-
-def _line(incident: Incident) -> IncidentLine:
-    return IncidentLine(**{name: getattr(incident, name) for name in IncidentLine.model_fields})

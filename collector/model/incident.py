@@ -1,36 +1,14 @@
-"""A finding that lasts, the ticket it belongs to, and the messages that tickets send."""
+"""A finding that lasts, what people did about it, and the ticket it belongs to."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import model_validator
-
+from collector.model.escalation import EscalationPolicy, Walk
 from collector.model.finding import Severity
 from collector.model.subject import Subject
 from collector.model.value import Value
-
-
-class Step(Value):
-    """One step of an escalation policy: what is done how long after the incident opened."""
-
-    after: timedelta
-    action: Literal["ticket"]
-
-
-class EscalationPolicy(Value):
-    """Copied onto the incident when it opens, so that a later edit cannot rewrite its history."""
-
-    name: str
-    steps: tuple[Step, ...]
-
-    @model_validator(mode="after")
-    def _in_the_order_of_their_time(self) -> Self:
-        if list(self.steps) != sorted(self.steps, key=lambda step: step.after):
-            raise ValueError("steps must stand in the order of their time")
-        return self
 
 
 class IncidentState(StrEnum):
@@ -39,11 +17,28 @@ class IncidentState(StrEnum):
     RESOLVED = "resolved"
 
 
+class Closing(Value):
+    """Somebody says that it is over, here or in the ticket system: believed for a while, then looked at."""
+
+    by: str
+    at: datetime
+    because: str
+
+
+class Told(Value):
+    """A channel that was told of an incident, and so hears when it is over; `person` if it is somebody's own."""
+
+    channel: str
+    person: str | None = None
+
+
 class Incident(Value):
     """`since` is when it fell due, `opened_at` when we found it so; the distance is our own delay.
 
+    A relapse within a week reopens it: `since` and `reopened_at` are of the last time, `openings` of the last day.
+    While it flaps it stays open, and `quiet_since` says from when it has not been found.
     While `inhibited_by` names a rule, another incident speaks for it. `campaign_id` is the campaign that it belongs to,
-    or did while that lasted.
+    or did while that lasted. `messages` counts what was sent of it beside its ticket.
     """
 
     incident_id: UUID
@@ -56,13 +51,24 @@ class Incident(Value):
     state: IncidentState
     since: datetime
     opened_at: datetime
+    reopened_at: datetime | None = None
+    openings: tuple[datetime, ...] = ()
+    flapping: bool = False
+    quiet_since: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    acknowledged_until: datetime | None = None
+    snoozed_until: datetime | None = None
+    snoozed_by: str | None = None
+    assigned_to: str | None = None
+    closing: Closing | None = None
     resolved_at: datetime | None = None
     resolution: str | None = None
     policy_version: int
     escalation: EscalationPolicy
-    steps_done: int = 0
+    walk: Walk
+    told: tuple[Told, ...] = ()
+    messages: int = 0
     ticket_id: UUID | None = None
     inhibited_by: str | None = None
     signature: str | None = None
@@ -72,6 +78,11 @@ class Incident(Value):
     def lasts(self) -> bool:
         return self.state is not IncidentState.RESOLVED
 
+    @property
+    def found_at(self) -> datetime:
+        """When we found it so, this last time."""
+        return self.reopened_at or self.opened_at
+
 
 class TicketState(StrEnum):
     OPEN = "open"
@@ -79,10 +90,11 @@ class TicketState(StrEnum):
 
 
 class Ticket(Value):
-    """Keyed by practice and root subject; `sequence` counts the messages it has sent."""
+    """Keyed by practice and root subject, in one ticket system; `sequence` counts the messages it has sent there."""
 
     ticket_id: UUID
     root: Subject
+    channel: str
     state: TicketState
     severity: Severity
     title: str
@@ -91,53 +103,20 @@ class Ticket(Value):
     sequence: int = 0
 
 
-class TicketEvent(StrEnum):
-    OPENED = "ticket.opened"
-    APPENDED = "ticket.appended"
-    RESOLVED = "ticket.resolved"
-    REOPENED = "ticket.reopened"
-
-
 class IncidentChange(StrEnum):
-    """What happened to an incident, as its history and the ticket's messages say it."""
+    """What happened to an incident, as its history and the messages about it say it."""
 
     OPENED = "opened"
+    REOPENED = "reopened"
+    RETURNED = "returned"  # what held it back has ended: it walks its steps anew
     SEVERITY = "severity"
+    FLAPPING = "flapping"
     ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    ASSIGNED = "assigned"
+    COMMENTED = "commented"
+    HELD = "held"
+    TOLD = "told"
     JOINED = "joined"
+    CLOSED = "closed"  # by hand: believed for a while
     RESOLVED = "resolved"
-
-
-class IncidentLine(Value):
-    """An incident as a ticket message tells it."""
-
-    incident_id: UUID
-    rule: str
-    subject: Subject
-    severity: Severity
-    reason: str
-    state: IncidentState
-    since: datetime
-    opened_at: datetime
-    resolved_at: datetime | None
-    resolution: str | None
-    facts: Mapping[str, str]
-
-
-class TicketMessage(Value):
-    """What a ticket system is told: one event of one ticket, in its strict order.
-
-    A ticket whose incidents have moved to their endpoint's closes with `merged_into`.
-    """
-
-    event: TicketEvent
-    ticket_id: UUID
-    sequence: int
-    at: datetime
-    practice_id: UUID
-    practice: str
-    root: Subject
-    severity: Severity
-    title: str
-    incidents: tuple[IncidentLine, ...]
-    merged_into: UUID | None = None

@@ -14,7 +14,7 @@ from collector.model.calendar import Calendar
 from collector.model.heartbeat import JobName
 from collector.model.rule_settings import RuleSettings
 from collector.model.subject import Subject, job_subject, scopes
-from collector.model.value import Label, Value
+from collector.model.value import Label, Name, Value
 
 # Long enough for a slow run, short enough that a practice hears of it before it opens.
 DEFAULT_GRACE = timedelta(hours=1)
@@ -109,7 +109,9 @@ def awaited(practice_id: UUID, name: str) -> UUID:
 
 
 class Policy(Value):
-    """`rules` and `job_rules` are whole, with defaults and groups laid under them.
+    """`customer` is the practice's number in the ticket system.
+
+    `rules` and `job_rules` are whole, with defaults and groups laid under them.
 
     `machines` names those that the configuration knows by name alone, by what stands for each until one bears it.
     `retired_by_file` are the retirements that a file made and may take back.
@@ -118,6 +120,7 @@ class Policy(Value):
     practice_id: UUID
     version: int = 0
     practice: Label
+    customer: Name | None = None
     zone: Zone = "Europe/Paris"
     labels: Mapping[str, str] = {}
     calendar: Calendar = Calendar()

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from collector.model.finding import Evaluation, Finding, Severity
 from collector.model.heartbeat import Role
+from collector.model.open_time import open_time
 from collector.model.policy import Policy
 from collector.model.snapshot import EndpointState, Snapshot
 from collector.model.subject import endpoint_subject
 from collector.model.value import earliest
-from collector.rules.calendar import open_time
 from collector.rules.endpoints import watched_endpoints
 from collector.rules.liveness import interval, last_seen, silent_at
 from collector.rules.rule import Rule

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from collector.model.duration import write_duration
 from collector.model.finding import Evaluation, Finding, Severity
+from collector.model.open_time import open_time
 from collector.model.policy import Policy
 from collector.model.snapshot import JobState, Run, Snapshot
 from collector.model.value import earliest
-from collector.rules.calendar import open_time
 from collector.rules.jobs import WatchedJob, endpoint_name, root_of, watched_jobs
 from collector.rules.rule import Rule
 

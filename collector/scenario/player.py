@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from collector.escalation.tickets import REOPEN_WINDOW
+from collector.escalation.incidents import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge, learn
 from collector.model.finding import Finding
 from collector.model.incident import Incident, Ticket

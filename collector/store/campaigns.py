@@ -7,10 +7,10 @@ from collector.model.incident import Incident
 from collector.store.connect import Connection
 
 _SIGNALS = """
-    SELECT i.practice_id, p.name AS practice, i.signature, i.since, i.opened_at AS found_at,
+    SELECT i.practice_id, p.name AS practice, i.signature, i.since, coalesce(i.reopened_at, i.opened_at) AS found_at,
         i.state <> 'resolved' AS lasts, p.created_at AS watched_since, i.campaign_id
     FROM incident AS i JOIN practice AS p USING (practice_id)
-    WHERE i.signature IS NOT NULL AND i.opened_at > $1
+    WHERE i.signature IS NOT NULL AND coalesce(i.reopened_at, i.opened_at) > $1
 """
 _LASTING = """
     SELECT to_jsonb(i) - 'practice_id' FROM incident AS i

@@ -65,7 +65,7 @@ _TICKETS = """
     CROSS JOIN LATERAL (
         SELECT count(*) AS unsent,
             (array_agg(o.last_error ORDER BY o.sequence) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
-        FROM outbox AS o WHERE o.practice_id = t.practice_id AND o.ticket_id = t.ticket_id AND o.sent_at IS NULL
+        FROM outbox AS o WHERE o.practice_id = t.practice_id AND o.about = t.ticket_id AND o.sent_at IS NULL
     ) AS waiting
     ORDER BY t.opened_at DESC, t.ticket_id DESC
 """

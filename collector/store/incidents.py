@@ -11,9 +11,9 @@ from collector.store.connect import Connection
 
 Kept = TypeVar("Kept", Incident, Ticket)
 
-_LASTING = """
+_RECENT = """
     SELECT practice_id, to_jsonb(i) - 'practice_id' AS body FROM incident AS i
-    WHERE practice_id = ANY ($1::uuid[]) AND state <> 'resolved' ORDER BY opened_at, incident_id
+    WHERE practice_id = ANY ($1::uuid[]) AND (resolved_at IS NULL OR resolved_at > $2) ORDER BY opened_at, incident_id
 """
 _TICKETS = """
     SELECT practice_id, to_jsonb(t) - 'practice_id' AS body FROM ticket AS t
@@ -21,23 +21,26 @@ _TICKETS = """
 """
 _PUT_INCIDENTS = """
     INSERT INTO incident
-    SELECT put.practice_id, i.incident_id, i.rule, i.subject, i.root, i.severity, i.reason, i.facts, i.state, i.since,
-        i.opened_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at, i.resolution, i.policy_version,
-        i.escalation, i.steps_done, i.ticket_id, i.inhibited_by, i.signature, i.campaign_id
-    FROM unnest($1::uuid[], $2::jsonb[]) AS put (practice_id, body)
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::incident, put.body) AS i
+    SELECT i.* FROM unnest($1::uuid[], $2::jsonb[]) AS put (practice_id, body)
+    CROSS JOIN LATERAL jsonb_populate_record(
+        NULL::incident, put.body || jsonb_build_object('practice_id', put.practice_id)) AS i
     ON CONFLICT (practice_id, incident_id) DO UPDATE SET
         root = EXCLUDED.root, severity = EXCLUDED.severity, reason = EXCLUDED.reason, facts = EXCLUDED.facts,
-        state = EXCLUDED.state, acknowledged_at = EXCLUDED.acknowledged_at, acknowledged_by = EXCLUDED.acknowledged_by,
-        resolved_at = EXCLUDED.resolved_at, resolution = EXCLUDED.resolution, steps_done = EXCLUDED.steps_done,
-        escalation = EXCLUDED.escalation, ticket_id = EXCLUDED.ticket_id, inhibited_by = EXCLUDED.inhibited_by,
-        signature = EXCLUDED.signature, campaign_id = EXCLUDED.campaign_id
+        state = EXCLUDED.state, since = EXCLUDED.since, reopened_at = EXCLUDED.reopened_at,
+        openings = EXCLUDED.openings, flapping = EXCLUDED.flapping, quiet_since = EXCLUDED.quiet_since,
+        acknowledged_at = EXCLUDED.acknowledged_at, acknowledged_by = EXCLUDED.acknowledged_by,
+        acknowledged_until = EXCLUDED.acknowledged_until, snoozed_until = EXCLUDED.snoozed_until,
+        snoozed_by = EXCLUDED.snoozed_by, assigned_to = EXCLUDED.assigned_to, closing = EXCLUDED.closing,
+        resolved_at = EXCLUDED.resolved_at, resolution = EXCLUDED.resolution,
+        policy_version = EXCLUDED.policy_version, escalation = EXCLUDED.escalation, walk = EXCLUDED.walk,
+        told = EXCLUDED.told, messages = EXCLUDED.messages, ticket_id = EXCLUDED.ticket_id,
+        inhibited_by = EXCLUDED.inhibited_by, signature = EXCLUDED.signature, campaign_id = EXCLUDED.campaign_id
 """
 _PUT_TICKETS = """
     INSERT INTO ticket
-    SELECT put.practice_id, t.ticket_id, t.root, t.state, t.severity, t.title, t.opened_at, t.resolved_at, t.sequence
-    FROM unnest($1::uuid[], $2::jsonb[]) AS put (practice_id, body)
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::ticket, put.body) AS t
+    SELECT t.* FROM unnest($1::uuid[], $2::jsonb[]) AS put (practice_id, body)
+    CROSS JOIN LATERAL jsonb_populate_record(
+        NULL::ticket, put.body || jsonb_build_object('practice_id', put.practice_id)) AS t
     ON CONFLICT (practice_id, ticket_id) DO UPDATE SET
         state = EXCLUDED.state, severity = EXCLUDED.severity, title = EXCLUDED.title,
         resolved_at = EXCLUDED.resolved_at, sequence = EXCLUDED.sequence
@@ -61,9 +64,11 @@ class Event:
     said: str
 
 
-async def lasting_incidents(conn: Connection, practice_ids: Collection[UUID]) -> Mapping[UUID, tuple[Incident, ...]]:
-    """Of each practice, oldest first."""
-    rows = await conn.fetch(_LASTING, list(practice_ids))
+async def recent_incidents(
+    conn: Connection, practice_ids: Collection[UUID], now: datetime, window: timedelta
+) -> Mapping[UUID, tuple[Incident, ...]]:
+    """Those that last, and those resolved within the window in which they can still be reopened; oldest first."""
+    rows = await conn.fetch(_RECENT, list(practice_ids), now - window)
     return _by_practice(practice_ids, ((row["practice_id"], Incident.model_validate_json(row["body"])) for row in rows))
 
 

@@ -79,7 +79,7 @@ _LASTING = """
         SELECT count(*) FILTER (WHERE o.sent_at IS NOT NULL) AS sent,
             count(*) FILTER (WHERE o.sent_at IS NULL) AS unsent,
             (array_agg(o.last_error ORDER BY o.sequence) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
-        FROM outbox AS o WHERE o.practice_id = i.practice_id AND o.ticket_id = i.ticket_id
+        FROM outbox AS o WHERE o.practice_id = i.practice_id AND o.about = i.ticket_id
     ) AS sending
     ORDER BY i.state = 'acknowledged', array_position($2::text[], i.severity), i.since, i.incident_id
 """

@@ -1,49 +1,57 @@
-"""What is still to be sent, claimed by one sender at a time, in strict order for each ticket and channel."""
+"""What is still to be sent, claimed by one sender at a time, in strict order of each ticket or incident and channel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from collector.model.incident import TicketMessage
+from pydantic import TypeAdapter
+
+from collector.model.message import Addressed, Message, Notice, TicketMessage
 from collector.store.connect import Connection
 
-# Messages wait here whether or not a receiver is set, and whoever judged: none is lost to a missing setting.
-TICKETS = "tickets"
+_MESSAGE: TypeAdapter[TicketMessage | Notice] = TypeAdapter(Message)
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """A claimed message; `outbox_id` is the idempotency key that the receiver sees."""
+    """A claimed message; `outbox_id` is the idempotency key that the receiver sees.
+
+    `tried_at` is when the try before this one began: what became of that may be unknown.
+    """
 
     practice_id: UUID
     outbox_id: UUID
     attempts: int
-    message: TicketMessage
+    tried_at: datetime | None
+    created_at: datetime
+    message: TicketMessage | Notice
 
 
 _POST = """
-    INSERT INTO outbox (practice_id, channel, ticket_id, sequence, payload, created_at, not_before)
-    SELECT practice_id, $1, ticket_id, sequence, payload, $2, $2
-    FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::jsonb[]) AS told (practice_id, ticket_id, sequence, payload)
+    INSERT INTO outbox (practice_id, channel, about, sequence, payload, created_at, not_before)
+    SELECT practice_id, channel, about, sequence, payload, $1, $1
+    FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::int[], $6::jsonb[])
+        AS told (practice_id, channel, about, sequence, payload)
 """
-# A message waits for every earlier one of its ticket and channel, however long that one takes.
+# A message waits for every earlier one of its ticket or incident and channel, however long that one takes, unless it
+# was given up.
 _CLAIM = """
     WITH turn AS MATERIALIZED (
-        SELECT practice_id, outbox_id FROM outbox AS ready
-        WHERE channel = $3 AND sent_at IS NULL AND not_before <= $1
+        SELECT practice_id, outbox_id, tried_at FROM outbox AS ready
+        WHERE channel = $3 AND sent_at IS NULL AND dead_at IS NULL AND not_before <= $1
             AND (claimed_until IS NULL OR claimed_until <= $1)
             AND NOT EXISTS (
                 SELECT FROM outbox AS earlier
-                WHERE earlier.practice_id = ready.practice_id AND earlier.ticket_id = ready.ticket_id
+                WHERE earlier.practice_id = ready.practice_id AND earlier.about = ready.about
                     AND earlier.channel = ready.channel AND earlier.sequence < ready.sequence
-                    AND earlier.sent_at IS NULL)
+                    AND earlier.sent_at IS NULL AND earlier.dead_at IS NULL)
         ORDER BY not_before LIMIT $4
         FOR UPDATE SKIP LOCKED
     )
-    UPDATE outbox SET claimed_until = $2, attempts = attempts + 1 FROM turn
+    UPDATE outbox SET claimed_until = $2, attempts = attempts + 1, tried_at = $1 FROM turn
     WHERE outbox.practice_id = turn.practice_id AND outbox.outbox_id = turn.outbox_id
-    RETURNING outbox.practice_id, outbox.outbox_id, attempts, payload
+    RETURNING outbox.practice_id, outbox.outbox_id, attempts, turn.tried_at, created_at, payload
 """
 _SENT = """
     UPDATE outbox SET sent_at = $3, claimed_until = NULL, last_error = NULL
@@ -54,22 +62,32 @@ _PUT_OFF = """
     UPDATE outbox SET not_before = $3, claimed_until = NULL, last_error = $4
     WHERE practice_id = $1 AND outbox_id = $2 AND sent_at IS NULL AND attempts = $5
 """
-_WAITING = "SELECT EXISTS (SELECT FROM outbox WHERE channel = $1 AND sent_at IS NULL AND not_before <= $2)"
+_WAITING = """
+    SELECT EXISTS (SELECT FROM outbox
+        WHERE channel = $1 AND sent_at IS NULL AND dead_at IS NULL AND not_before <= $2)
+"""
 _UNSENT = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
 
 
-async def post(conn: Connection, channel: str, messages: Sequence[TicketMessage], at: datetime) -> None:
+async def post(conn: Connection, messages: Sequence[Addressed], at: datetime) -> None:
     """Put messages into the outbox, in the transaction that decided them."""
     if messages:
-        rows = [(one.practice_id, one.ticket_id, one.sequence, one.model_dump_json()) for one in messages]
-        await conn.execute(_POST, channel, at, *zip(*rows, strict=True))
+        rows = [(one.practice_id, channel, one.about, one.sequence, one.model_dump_json()) for channel, one in messages]
+        await conn.execute(_POST, at, *zip(*rows, strict=True))
 
 
 async def claim(conn: Connection, channel: str, now: datetime, until: datetime, limit: int) -> list[Parcel]:
     """Messages whose turn it is, nobody else's until the lease ends."""
     rows = await conn.fetch(_CLAIM, now, until, channel, limit)
     return [
-        Parcel(row["practice_id"], row["outbox_id"], row["attempts"], TicketMessage.model_validate_json(row["payload"]))
+        Parcel(
+            row["practice_id"],
+            row["outbox_id"],
+            row["attempts"],
+            row["tried_at"],
+            row["created_at"],
+            _MESSAGE.validate_json(row["payload"]),
+        )
         for row in rows
     ]
 

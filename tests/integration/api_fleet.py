@@ -133,8 +133,11 @@ class Fleet:
         resolved = (self.now, "recovered") if state == "resolved" else (None, None)
         acknowledged = (self.now - timedelta(minutes=12), by or "Bob") if state == "acknowledged" else (None, None)
         await self.owner.execute(
-            """INSERT INTO incident VALUES ($1, $2, $3, $4, $4, $5, $6, $7::jsonb, $8, $9, $9, $10, $11, $12, $13, 1,
-               '{"name": "default", "steps": []}', 0, $14)""",
+            """INSERT INTO incident (practice_id, incident_id, rule, subject, root, severity, reason, facts, state, since,
+                opened_at, acknowledged_at, acknowledged_by, resolved_at, resolution, policy_version, escalation, walk,
+                ticket_id)
+               VALUES ($1, $2, $3, $4, $4, $5, $6, $7::jsonb, $8, $9, $9, $10, $11, $12, $13, 1,
+               '{"name": "default", "steps": []}', jsonb_build_object('began_at', $9::timestamptz), $14)""",
             practice_id, incident_id, rule, f"job:-:{incident_id}", severity, reason, json.dumps(facts), state, at,
             *acknowledged, *resolved, ticket,
         )  # fmt: skip
@@ -145,7 +148,7 @@ class Fleet:
     ) -> UUID:
         ticket_id = uuid4()
         await self.owner.execute(
-            "INSERT INTO ticket VALUES ($1, $2, $3, $4, 'critical', $5, $6, $7, 1)",
+            "INSERT INTO ticket VALUES ($1, $2, $3, 'tickets', $4, 'critical', $5, $6, $7, 1)",
             practice_id, ticket_id, f"job:-:{ticket_id}", state, title, self.now - opened,
             self.now if state == "resolved" else None,
         )  # fmt: skip
@@ -155,7 +158,7 @@ class Fleet:
         self, practice_id: UUID, ticket_id: UUID, sequence: int = 1, *, sent: bool = False, error: str | None = None
     ) -> None:
         await self.owner.execute(
-            """INSERT INTO outbox (practice_id, channel, ticket_id, sequence, payload, created_at, not_before, sent_at,
+            """INSERT INTO outbox (practice_id, channel, about, sequence, payload, created_at, not_before, sent_at,
                last_error) VALUES ($1, 'webhook', $2, $3, '{}', $4, $4, $5, $6)""",
             practice_id, ticket_id, sequence, self.now, self.now if sent else None, error,
         )  # fmt: skip

@@ -125,13 +125,13 @@ async def put_states(owner: Pool, now: datetime) -> None:
 async def put_incidents(owner: Pool, now: datetime) -> None:
     ticket = uuid4()
     await owner.execute(
-        "INSERT INTO ticket VALUES ($1, $2, 'root', 'open', 'critical', 'Backup missed', $3, NULL, 2)",
+        "INSERT INTO ticket VALUES ($1, $2, 'root', 'tickets', 'open', 'critical', 'Backup missed', $3, NULL, 2)",
         CLINIC, ticket, now - timedelta(hours=3),
     )  # fmt: skip
     incident = """
         INSERT INTO incident (practice_id, incident_id, rule, subject, root, severity, reason, facts, state, since,
-            opened_at, resolved_at, policy_version, escalation, steps_done, ticket_id)
-        VALUES ($1, gen_random_uuid(), $2, $3, 'root', $4, 'not_run', '{}', $5, $6, $7, $8, 1, '[]', 1, $9)
+            opened_at, resolved_at, policy_version, escalation, walk, ticket_id)
+        VALUES ($1, gen_random_uuid(), $2, $3, 'root', $4, 'not_run', '{}', $5, $6, $7, $8, 1, '[]', '{}', $9)
     """
     due = now - timedelta(hours=3)
     opened = due + timedelta(seconds=2)
@@ -144,7 +144,7 @@ async def put_incidents(owner: Pool, now: datetime) -> None:
         ],
     )
     outbox = """
-        INSERT INTO outbox (practice_id, channel, ticket_id, sequence, payload, created_at, not_before, attempts,
+        INSERT INTO outbox (practice_id, channel, about, sequence, payload, created_at, not_before, attempts,
             sent_at, last_error)
         VALUES ($1, $2, $3, $4, '{}', $5, $6, $7, $8, $9)
     """

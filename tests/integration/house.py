@@ -17,7 +17,7 @@ from collector.intake.changes import Changes
 from collector.judge import Verdict
 from collector.model.finding import Severity
 from collector.model.heartbeat import Heartbeat
-from collector.model.incident import TicketEvent, TicketMessage
+from collector.model.message import TicketEvent, TicketMessage
 from collector.model.policy import JobPolicy
 from collector.model.snapshot import Gap
 from collector.model.subject import Subject

@@ -13,7 +13,7 @@ from collector.judge import Verdict
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.campaign import PROVIDER, tool_name
 from collector.model.heartbeat import Alert, AlertCategory, AlertSeverity, AlertStatus, RunStatus
-from collector.model.incident import TicketEvent
+from collector.model.message import TicketEvent
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign, RuleSettings
 from collector.oversee import oversee

@@ -10,7 +10,8 @@ from collector.administer import Deed, enrol_practice
 from collector.evaluate import judge_practices, our_gaps
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.heartbeat import RunStatus
-from collector.model.incident import IncidentChange, IncidentState, TicketEvent
+from collector.model.incident import IncidentChange, IncidentState
+from collector.model.message import TicketEvent
 from collector.model.snapshot import Gap
 from collector.store.acknowledgement import acknowledge
 from collector.store.connect import lock_practice

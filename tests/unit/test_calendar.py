@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.model.calendar import Calendar, Closure, Holidays, Hours
+from collector.model.open_time import OpenTime, open_time
 from collector.model.snapshot import Gap
-from collector.rules.calendar import OpenTime, open_time
 from tests.factories import DAY, HOUR, MINUTE, policy
 
 TICK = timedelta(microseconds=1)

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from collector.escalation.decide import decide
 from collector.escalation.incidents import reconcile
-from collector.model.incident import EscalationPolicy, Incident, IncidentState, Step
+from collector.model.escalation import EscalationPolicy, Step
+from collector.model.incident import Incident, IncidentState
 from tests.factories import HOUR, MINUTE, NOW, finding, policy
 
 TICK = timedelta(microseconds=1)

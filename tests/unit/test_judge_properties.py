@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from collector.model.heartbeat import Role, RunStatus
-from collector.model.incident import TicketEvent, TicketState
+from collector.model.incident import TicketState
+from collector.model.message import TicketEvent
 from collector.model.policy import Every
 from collector.model.snapshot import EndpointState, JobState
 from collector.model.subject import Subject, endpoint_subject, job_subject

@@ -8,8 +8,9 @@ import pytest
 
 from collector.escalation.incidents import reconcile
 from collector.escalation.policies import DEFAULT, WATCH
+from collector.model.escalation import EscalationPolicy
 from collector.model.finding import Severity
-from collector.model.incident import EscalationPolicy, Incident, IncidentChange, IncidentState
+from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.subject import Subject
 from tests.factories import HOUR, NOW, finding, policy
 

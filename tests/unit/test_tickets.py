@@ -12,7 +12,8 @@ from collector.escalation.tickets import REOPEN_WINDOW, gather
 from collector.judge import Record, Verdict, judge
 from collector.model.finding import Severity
 from collector.model.heartbeat import Role, RunStatus
-from collector.model.incident import Incident, IncidentState, Ticket, TicketEvent, TicketMessage, TicketState
+from collector.model.incident import Incident, IncidentState, Ticket, TicketState
+from collector.model.message import TicketEvent, TicketMessage
 from collector.model.policy import Policy
 from collector.model.snapshot import JobState, Snapshot
 from collector.model.subject import PRACTICE, Subject, endpoint_subject, job_subject

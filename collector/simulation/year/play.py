@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from collector.escalation.tickets import REOPEN_WINDOW
+from collector.escalation.incidents import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge, learn
 from collector.model.finding import Severity
 from collector.model.incident import Incident, IncidentChange

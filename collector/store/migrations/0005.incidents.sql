@@ -5,6 +5,7 @@ CREATE TABLE vigie.ticket (
     practice_id uuid NOT NULL REFERENCES vigie.practice,
     ticket_id   uuid NOT NULL,
     root        text NOT NULL,
+    channel     text NOT NULL,
     state       text NOT NULL CHECK (state IN ('open', 'resolved')),
     severity    text NOT NULL,
     title       text NOT NULL,
@@ -32,13 +33,24 @@ CREATE TABLE vigie.incident (
     state           text NOT NULL CHECK (state IN ('open', 'acknowledged', 'resolved')),
     since           timestamptz NOT NULL,
     opened_at       timestamptz NOT NULL,
+    reopened_at     timestamptz,
+    openings        timestamptz[] NOT NULL DEFAULT '{}',
+    flapping        boolean NOT NULL DEFAULT false,
+    quiet_since     timestamptz,
     acknowledged_at timestamptz,
     acknowledged_by text,
+    acknowledged_until timestamptz,
+    snoozed_until   timestamptz,
+    snoozed_by      text,
+    assigned_to     text,
+    closing         jsonb,  -- who says that it is over; believed at the next judgement
     resolved_at     timestamptz,
     resolution      text,
     policy_version  bigint NOT NULL,
     escalation      jsonb NOT NULL,
-    steps_done      integer NOT NULL,
+    walk            jsonb NOT NULL,
+    told            jsonb NOT NULL DEFAULT '[]',
+    messages        integer NOT NULL DEFAULT 0,
     ticket_id       uuid,
     inhibited_by    text,
     signature       text,
@@ -49,11 +61,13 @@ CREATE TABLE vigie.incident (
 CREATE UNIQUE INDEX incident_lasting ON vigie.incident (practice_id, rule, subject) WHERE state <> 'resolved';
 CREATE INDEX incident_newest ON vigie.incident (opened_at DESC);
 CREATE INDEX incident_lasting_newest ON vigie.incident (opened_at DESC) WHERE state <> 'resolved';
-CREATE INDEX incident_signal ON vigie.incident (opened_at) WHERE signature IS NOT NULL;
+CREATE INDEX incident_recent ON vigie.incident (practice_id, resolved_at);
+CREATE INDEX incident_signal ON vigie.incident ((coalesce(reopened_at, opened_at))) WHERE signature IS NOT NULL;
 CREATE INDEX incident_of_ticket ON vigie.incident (practice_id, ticket_id);
 CALL vigie.guard('vigie.incident');
 GRANT SELECT, INSERT, UPDATE ON vigie.incident TO vigie_worker;
-GRANT SELECT, UPDATE (state, acknowledged_at, acknowledged_by) ON vigie.incident TO vigie_api;
+GRANT SELECT, UPDATE (state, acknowledged_at, acknowledged_by, acknowledged_until, snoozed_until, snoozed_by,
+    assigned_to, closing, campaign_id) ON vigie.incident TO vigie_api;
 GRANT SELECT ON vigie.incident TO vigie_reader;
 
 -- What happened to an incident, in order.
@@ -73,25 +87,28 @@ GRANT SELECT, INSERT ON vigie.incident_event TO vigie_worker;
 GRANT INSERT ON vigie.incident_event TO vigie_api;
 GRANT SELECT ON vigie.incident_event TO vigie_reader;
 
--- Written in the transaction that decided it. `outbox_id` is the idempotency key that a receiver sees.
+-- Written in the transaction that decided it. `outbox_id` is the idempotency key that a receiver sees; `about` is the
+-- ticket or the incident whose order it keeps. A claim says when a sender began, for what it may have left undone.
 CREATE TABLE vigie.outbox (
     practice_id   uuid NOT NULL REFERENCES vigie.practice,
     outbox_id     uuid NOT NULL DEFAULT gen_random_uuid(),
     channel       text NOT NULL,
-    ticket_id     uuid NOT NULL,
+    about         uuid NOT NULL,
     sequence      integer NOT NULL,
     payload       jsonb NOT NULL,
     created_at    timestamptz NOT NULL,
     not_before    timestamptz NOT NULL,
     attempts      integer NOT NULL DEFAULT 0,
+    tried_at      timestamptz,
     claimed_until timestamptz,
     sent_at       timestamptz,
+    dead_at       timestamptz,  -- given up after a day; an incident of the provider tells so
     last_error    text,
     PRIMARY KEY (practice_id, outbox_id),
-    UNIQUE (practice_id, ticket_id, channel, sequence),
-    FOREIGN KEY (practice_id, ticket_id) REFERENCES vigie.ticket
+    UNIQUE (practice_id, about, channel, sequence)
 );
-CREATE INDEX outbox_unsent ON vigie.outbox (not_before) WHERE sent_at IS NULL;
+CREATE INDEX outbox_unsent ON vigie.outbox (channel, not_before) WHERE sent_at IS NULL AND dead_at IS NULL;
+CREATE INDEX outbox_dead ON vigie.outbox (channel, dead_at) WHERE dead_at IS NOT NULL;
 CALL vigie.guard('vigie.outbox');
 GRANT SELECT, INSERT, UPDATE ON vigie.outbox TO vigie_worker;
 GRANT SELECT ON vigie.outbox TO vigie_reader;

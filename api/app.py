@@ -10,7 +10,20 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from api import incidents, noc, practices, sign_in, status, tickets
+from api import (
+    deeds,
+    hands,
+    inbound,
+    incident_page,
+    incidents,
+    noc,
+    practices,
+    sign_in,
+    silence_pages,
+    silences,
+    status,
+    tickets,
+)
 from api.desk import Clock, Desk, utc_now
 from api.middleware import BoundedBody, Measured, SafeHeaders
 from api.pages import ErrorHandler, Pages, install_page_handlers, load_pages
@@ -68,8 +81,10 @@ def _desk(settings: Settings, pool: Pool, pages: Pages, now: Clock) -> Desk:
 
 
 def _install_routes(app: FastAPI, registry: CollectorRegistry) -> None:
-    for room in (practices, incidents, tickets, sign_in, noc, status):
+    for room in (practices, incidents, deeds, tickets, silences, inbound):
         app.include_router(room.routes)
+    for page in (sign_in, noc, silence_pages, incident_page, hands, status):
+        app.include_router(page.routes)
     app.include_router(health_routes(registry, nothing_to_compute))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 

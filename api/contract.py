@@ -11,7 +11,6 @@ from collector.model.finding import Severity, State
 from collector.model.heartbeat import Role, RunStatus
 from collector.model.incident import IncidentState, TicketState
 from collector.model.standing import Digit
-from collector.model.value import Text
 from collector.problems import Problem
 from collector.store.incident_pages import IncidentRow, TicketRow
 from collector.store.reading import PracticeRow
@@ -108,6 +107,14 @@ class PracticeDetail(BaseModel):
     jobs: list[JobAnswer]
 
 
+class ClosingAnswer(Answer):
+    """Somebody's word that it is over."""
+
+    by: str
+    at: datetime
+    because: str
+
+
 class IncidentAnswer(Answer):
     """A finding that lasts or lasted."""
 
@@ -127,8 +134,18 @@ class IncidentAnswer(Answer):
     opened_at: datetime
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    acknowledged_until: datetime | None = Field(description="then it comes back, if it lasts")
+    snoozed_until: datetime | None
+    snoozed_by: str | None
+    assigned_to: str | None
+    closing: ClosingAnswer | None = Field(description="who says that it is over; believed for a while")
     resolved_at: datetime | None
     resolution: str | None
+    reopened_at: datetime | None = Field(description="when it came back, the last time")
+    flapping: bool = Field(description="it comes and goes, and is held open until it has been quiet for a while")
+    held_by: str | None = Field(
+        description="why nobody is told: `snooze`, `silence:<id>`, or the rule whose incident speaks for it"
+    )
     facts: dict[str, str]
     ticket_id: UUID | None
     inhibited_by: str | None = Field(description="the rule whose incident speaks for it, and has the ticket")
@@ -136,9 +153,8 @@ class IncidentAnswer(Answer):
 
     @classmethod
     def of(cls, row: IncidentRow) -> Self:
-        return cls.model_validate(
-            {**_named(cls, row.incident), "practice_id": row.practice_id, "practice": row.practice}
-        )
+        own = {"practice_id": row.practice_id, "practice": row.practice, "held_by": row.incident.walk.held_by}
+        return cls.model_validate({**_named(cls, row.incident), **own})
 
 
 class TicketAnswer(Answer):
@@ -165,14 +181,6 @@ class TicketAnswer(Answer):
         )
 
 
-class Acknowledgement(BaseModel):
-    """What an operator says with it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    comment: Text = Field("", description="kept in the incident's history and in the audit log")
-
-
 def _named(wanted: type[BaseModel], source: object) -> dict[str, Any]:
     return {name: getattr(source, name) for name in wanted.model_fields if hasattr(source, name)}
 
@@ -181,7 +189,7 @@ _WHEN = {
     400: "the body is not JSON in UTF-8",
     401: "no token of an operator in force",
     404: "no such thing",
-    409: "it is over",
+    409: "as it stands, this is not done: it is over, or takes two people",
     422: "the request breaks the contract; `errors` names each field",
     503: "the database is away; come back after Retry-After seconds",
 }

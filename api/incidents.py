@@ -1,4 +1,4 @@
-"""`/v1/incidents`: what is or was wrong, and an operator's hand on it."""
+"""`/v1/incidents`: what is or was wrong, and all that happened to it."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,17 +6,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from api.contract import Acknowledgement, IncidentAnswer, Page, problems
+from api.contract import IncidentAnswer, Page, problems
 from api.cursor import from_cursor, to_cursor
+from api.deed_contract import IncidentDetail
+from api.deeds import unknown
 from api.desk import AtDesk
 from api.operator import SignedOperator
 from api.practices import After, Limit
 from collector.model.incident import IncidentState
-from collector.problems import ProblemError, problem
-from collector.store.acknowledgement import acknowledge_and_read
-from collector.store.connect import COMMAND_TIMEOUT_S
-from collector.store.incident_pages import NewestKey, incidents_newest_first
+from collector.store.incident_pages import NewestKey, incident_row, incidents_newest_first
 from collector.store.reading import reading
+from collector.store.timeline import history, ticket_there
 
 routes = APIRouter(prefix="/v1/incidents", tags=["incidents"])
 
@@ -54,20 +54,14 @@ async def incidents(
     return Page(items=[IncidentAnswer.of(row) for row in rows[:limit]], next=following)
 
 
-@routes.post("/{incident_id}/acknowledge", responses=problems(400, 404, 409))
-async def acknowledge_incident(
-    desk: AtDesk, operator: SignedOperator, incident_id: UUID, said: Acknowledgement | None = None
-) -> IncidentAnswer:
-    """Say that somebody is at it: escalation stops, evaluation goes on. A second time changes nothing."""
-    comment = said.comment if said else ""
-    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        found = await acknowledge_and_read(conn, incident_id, at=desk.now(), actor=operator.name, comment=comment)
-    if found is None:
-        raise _unknown(incident_id)
-    if found.incident.state is IncidentState.RESOLVED:
-        raise problem(409, "resolved", "The incident is resolved", "What is over cannot be acknowledged.")
-    return IncidentAnswer.of(found)
-
-
-def _unknown(incident_id: UUID) -> ProblemError:
-    return problem(404, "no_incident", "There is no such incident", f"No incident has the id {incident_id}.")
+@routes.get("/{incident_id}", responses=problems(404))
+async def incident(desk: AtDesk, _: SignedOperator, incident_id: UUID) -> IncidentDetail:
+    """One incident with all that happened to it, and its ticket."""
+    async with reading(desk.pool) as conn:
+        row = await incident_row(conn, incident_id)
+        if row is None:
+            raise unknown(incident_id)
+        entries = await history(conn, row.practice_id, incident_id)
+        ticket_id = row.incident.ticket_id
+        ticket = await ticket_there(conn, row.practice_id, ticket_id) if ticket_id else None
+    return IncidentDetail.made(row, entries, ticket)

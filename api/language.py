@@ -1,13 +1,14 @@
 """The words of the pages in each language, and which one a reader wants."""
 
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from babel import Locale
 from markupsafe import Markup
+
+from collector.texts.words import read_words, words_in
 
 TEXTS = Path(__file__).parent / "texts"
 _UNKNOWN_REASON = "reason.other"
@@ -49,15 +50,10 @@ def load_texts() -> dict[Language, Texts]:
 
 
 def read_texts(language: Language) -> dict[str, str]:
-    return dict(_flat(tomllib.loads((TEXTS / f"{language}.toml").read_text("utf-8"))))
-
-
-def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, str(value)
+    """Those of the pages, and what messages say of reasons too."""
+    shared = words_in(language.value).by_key
+    reasons = {key: text for key, text in shared.items() if key.startswith("reason.")}
+    return reasons | read_words(TEXTS / f"{language}.toml")
 
 
 def wanted_language(asked: str | None, accepted: str, otherwise: Language) -> Language:

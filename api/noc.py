@@ -3,22 +3,20 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.exceptions import HTTPException
 
 from api.cursor import from_cursor, to_cursor
 from api.desk import AtDesk, Desk
+from api.holding import Holdings, holdings
 from api.language import NOC_LANGUAGE
 from api.moments import Moments
 from api.pulse import Lapse, Outage, lapse, outage
-from api.session import OwnForm, SignedIn
+from api.session import SignedIn
+from api.spans import Span
 from collector.model.campaign import PROVIDER
 from collector.model.finding import State
-from collector.store.acknowledgement import acknowledge
-from collector.store.connect import COMMAND_TIMEOUT_S
 from collector.store.noc import (
     LastingIncident,
     Oddity,
@@ -29,6 +27,7 @@ from collector.store.noc import (
     uncovered_by_practice,
 )
 from collector.store.reading import PracticeKey, PracticeRow, practices_worst_first, reading
+from collector.store.silences import lasting_silences
 
 routes = APIRouter(include_in_schema=False)
 
@@ -60,6 +59,7 @@ class Overview:
     following: str | None
     lapsed: Lapse | None
     outage: Outage | None
+    holdings: Holdings
 
     @property
     def worst(self) -> State:
@@ -94,23 +94,9 @@ async def noc(
         chosen=state,
         paged=after is not None,
         shown=PRACTICES_SHOWN,
+        spans=list(Span),
         moments=Moments(texts.language, "UTC", desk.now()),
     )
-
-
-@routes.post("/noc/incidents/{incident_id}/acknowledge")
-async def acknowledge_here(
-    desk: AtDesk,
-    session: OwnForm,
-    incident_id: UUID,
-    comment: Annotated[str, Form(max_length=2_000, pattern=r"^[^\x00]*$")] = "",
-) -> Response:
-    """Back to the page in any case: one resolved meanwhile is gone from it, one acknowledged says by whom."""
-    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        before = await acknowledge(conn, incident_id, at=desk.now(), actor=session.operator, comment=comment)
-    if before is None:
-        raise HTTPException(404)
-    return RedirectResponse(f"/noc#incident-{incident_id}", HTTPStatus.SEE_OTHER)
 
 
 async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None) -> Overview:
@@ -126,6 +112,7 @@ async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None)
         ours = await lasting_by_practice(conn, [PROVIDER], CAMPAIGNS_SHOWN)
         counts = await count_by_state(conn)
         beat = await pulse(conn, now)
+        silences = await lasting_silences(conn, now)
     return Overview(
         ours=ours[PROVIDER],
         counts=dict(counts),
@@ -142,4 +129,5 @@ async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None)
         following=to_cursor(shown[-1].key) if len(rows) > PRACTICES_SHOWN else None,
         lapsed=lapse(beat, now),
         outage=outage(beat, now),
+        holdings=holdings(silences, now),
     )

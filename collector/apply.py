@@ -13,12 +13,16 @@ from uuid import UUID, uuid4
 
 from collector.administer import Deed, NotDoneError, new_link, the_rules
 from collector.configuration.compile import Compiled, InForce, compile_all, with_rules
+from collector.configuration.escalation.plan import plan_book, same_book
 from collector.configuration.faults import Fault, FaultyError
 from collector.configuration.fleet import machine_id
 from collector.configuration.plan import Line, plan
-from collector.configuration.read import Files, unknown_names
+from collector.configuration.read import Files, missing_secrets, unknown_names
 from collector.configuration.rules import Rulebook, RulesForm
+from collector.delivery.secrets import MissingSecretError, read_secret
+from collector.model.book import Book
 from collector.model.campaign import PROVIDER, PROVIDER_NAME
+from collector.model.channels import Secret
 from collector.model.credential import Credential, Holder
 from collector.model.policy import Policy
 from collector.store.configuration import (
@@ -30,6 +34,7 @@ from collector.store.configuration import (
     reported_names,
 )
 from collector.store.connect import Connection
+from collector.store.escalation import load_book, newest_book_version, open_tickets_by_channel
 from collector.store.practice_keys import add_practice_keys
 from collector.store.practices import Practice, add_practices
 from collector.store.wakes import begin_watch
@@ -39,16 +44,21 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What applying would do to the configuration as it was at `version`."""
+    """What applying would do to the configuration as it was at `version`; a book if it differs from that in force."""
 
     version: int
     compiled: Compiled
     provider: Policy | None
+    book: Book | None
     lines: tuple[Line, ...]
 
     @property
     def new(self) -> list[Policy]:
         return [change.after for change in self.compiled.changes if change.before is None]
+
+    @property
+    def nothing(self) -> bool:
+        return self.compiled.nothing and self.book is None
 
 
 @dataclass(frozen=True)
@@ -68,11 +78,19 @@ async def prepare(conn: Connection, files: Files, at: datetime) -> Prepared:
     reported = await reported_names(conn)
     machines = {name: frozenset(reported.machines.get(one.practice_id, ())) for name, one in in_force.policies.items()}
     jobs = _known_jobs(in_force, compiled, reported.jobs)
-    faults = [*unknown_names(files, jobs), *_ambiguous(files, in_force, reported.machines)]
+    before = await load_book(conn, await newest_book_version(conn))
+    faults = [
+        *unknown_names(files, jobs),
+        *_ambiguous(files, in_force, reported.machines),
+        *missing_secrets(files, secret_missing),
+        *_orphaned(files, before, await open_tickets_by_channel(conn)),
+    ]
     if faults:
         raise FaultyError(faults)
     provider = await _provider(conn, compiled.rules)
-    return Prepared(version, compiled, provider, plan(compiled, machines, files.rules or in_force.rules))
+    book = files.book if files.book and not same_book(before, files.book) else None
+    lines = plan(compiled, machines, files.rules or in_force.rules)
+    return Prepared(version, compiled, provider, book, (*lines, *_changed(files.book, before, in_force, compiled)))
 
 
 async def apply(
@@ -93,6 +111,8 @@ async def apply(
             await lock_configuration(conn)
             if await newest_version(conn) != prepared.version:
                 raise NotDoneError("the configuration was changed meanwhile; apply again to see what is left to do")
+            if prepared.book:
+                await _refuse_orphans(conn, prepared.book)
             _write_keys(file, await _enrol(conn, prepared.new, deed), base_url)
             return await put_policies(
                 conn,
@@ -101,8 +121,51 @@ async def apply(
                 actor=deed.actor,
                 summary=summary,
                 rules=_body(compiled.rules),
+                book=prepared.book,
                 advance=advance,
             )
+
+
+def _changed(book: Book | None, before: Book, in_force: InForce, compiled: Compiled) -> Iterator[Line]:
+    """What a new book changes."""
+    if book is not None:
+        policies = dict(in_force.policies) | {change.after.practice: change.after for change in compiled.changes}
+        yield from plan_book(before, book, [one.labels for one in policies.values()])
+
+
+def _orphans(before: Book, after: Book, tickets: Mapping[str, int]) -> Iterator[str]:
+    """Channels that would leave tickets behind: one is closed where it was opened, or stays open there for ever."""
+    for name, channel in before.channels.items():
+        stays = name in after.channels and after.channels[name].kind == channel.kind
+        if tickets.get(name) and not stays:
+            count = f"{tickets[name]:,} open ticket{'' if tickets[name] == 1 else 's'}"
+            yield f"{name!r} ({channel.kind}) would go, and has {count}"
+
+
+def _orphaned(files: Files, before: Book, tickets: Mapping[str, int]) -> Iterator[Fault]:
+    if files.book is None or files.book_document is None:
+        return
+    for said in _orphans(before, files.book, tickets):
+        yield files.book_document.fault(("channels",), said, f"keep it until they are closed; {_NEW_ONES}", of_key=True)
+
+
+_NEW_ONES = "`tickets` says where new ones go"
+
+
+async def _refuse_orphans(conn: Connection, book: Book) -> None:
+    """Tickets that opened while the plan was read."""
+    before = await load_book(conn, await newest_book_version(conn))
+    for said in _orphans(before, book, await open_tickets_by_channel(conn)):
+        raise NotDoneError(f"{said}; keep it until they are closed; {_NEW_ONES}")
+
+
+def secret_missing(secret: Secret) -> str | None:
+    """What hinders a secret from being read here."""
+    try:
+        read_secret(secret)
+    except MissingSecretError as error:
+        return str(error)
+    return None
 
 
 def _body(rules: RulesForm | None) -> str | None:

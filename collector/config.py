@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     ticket_timeout: timedelta = Field(
         timedelta(seconds=10), gt=timedelta(0), description="how long a receiver may take (ISO 8601)"
     )
+    templates: Path | None = Field(
+        None, description="folder of your own templates for tickets and notices, as fr/ticket.txt"
+    )
+    watchdog_url: AnyHttpUrl | None = Field(
+        None, repr=False, description="pinged after sweeps, `/fail` behind it where steps are overdue: Healthchecks"
+    )
     database_pool: int = Field(8, ge=1, le=200, description="connections of each process")
     intake_queue: int = Field(
         5_000, ge=1, description="heartbeats in batches that wait for a commit before 503 is answered"

@@ -16,14 +16,15 @@ from collector.model.campaign import CAMPAIGN, Campaign, Fleet, Signal
 from collector.model.escalation import Action
 from collector.model.finding import Evaluation
 from collector.model.fold import fold
-from collector.model.incident import Incident, IncidentChange, Ticket
+from collector.model.incident import Incident, Ticket
 from collector.model.message import Addressed
 from collector.model.placing import placed
 from collector.model.policy import Policy
 from collector.model.report import Report
 from collector.model.snapshot import Gap, Sighting, Snapshot
+from collector.model.undelivered import DeadLetters
 from collector.model.value import earliest
-from collector.rules import shortfall
+from collector.rules import shortfall, undelivered
 from collector.rules.correlate import correlate
 from collector.rules.registry import evaluate
 from collector.rules.standing import next_change
@@ -86,7 +87,7 @@ def judge(
         ),
         Reconciled(incidents, reconciled.changes + came, reconciled.next_due),
         orders,
-        frozenset(one.incident_id for one in campaigns),
+        frozenset(one.incident_id for one in campaigns if one.pages),
         now,
     )
 
@@ -98,13 +99,15 @@ def judge_provider(
     short_since: datetime | None,
     now: datetime,
     orders: Orders = AS_IT_COMES,
+    letters: Iterable[DeadLetters] = (),
 ) -> Verdict:
-    """The same for the provider itself: what its practices have in common, and whether the way to it is broken."""
+    """The same for the provider itself: what its practices have in common, and whether ways to it or from it fail."""
     rules = record.policy.rules
     lasting = [Campaign.of(one) for one in record.incidents if one.rule == CAMPAIGN and one.lasts]
     results = (
         correlate(signals, fleet, rules.campaign, lasting, now),
         shortfall.check(short_since, rules.own_outage, now),
+        undelivered.check(letters, rules.undelivered),
     )
     findings = tuple(found for result in results for found in result.findings)
     reconciled = reconcile(record.incidents, findings, record.policy, orders.roster.book, now)
@@ -130,10 +133,9 @@ def _escalated(
         for one in held.incidents
     }
     wanting = _wanting_tickets(held.incidents, decisions, orders.roster.book.tickets)
-    telling = [one for one in (*reconciled.changes, *held.changes) if one.what is not IncidentChange.HELD]
-    gathered = gather(held.incidents, wanting, telling, record.tickets, record.policy, now)
-    incidents: list[Incident] = []
     changes = [*reconciled.changes, *held.changes]
+    gathered = gather(held.incidents, wanting, changes, record.tickets, record.policy, now)
+    incidents: list[Incident] = []
     messages = list(gathered.messages)
     for one in gathered.incidents:
         after, sent, told = walked(one, decisions[one.incident_id], record.policy, orders.roster, now)

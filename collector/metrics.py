@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
 
 class IntakeMetrics:
@@ -44,6 +45,32 @@ class WorkerMetrics:
         self.deliveries = Counter(
             "vigie_worker_deliveries", "Deliveries by channel and outcome", ["channel", "outcome"], registry=registry
         )
+        self.delivery_seconds = Histogram(
+            "vigie_delivery_seconds", "Time of one delivery, by channel", ["channel"], buckets=_SLOW, registry=registry
+        )
+        self.breaker_open = Gauge(
+            "vigie_channel_breaker_open", "1 while a channel takes nothing and is left alone", ["channel"],
+            registry=registry,
+        )  # fmt: skip
+        self.waiting = Gauge(
+            "vigie_outbox_waiting_messages", "Messages not yet delivered, at scrape", ["channel"], registry=registry
+        )
+        self.waiting_seconds = Gauge(
+            "vigie_outbox_oldest_seconds", "Age of the oldest of these, at scrape", ["channel"], registry=registry
+        )
+        self.dead = Gauge(
+            "vigie_outbox_dead_messages", "Messages that were given up, at scrape", ["channel"], registry=registry
+        )
+        self.overdue = Gauge(
+            "vigie_overdue_steps", "Steps of ours that should have been taken, at scrape", ["step"], registry=registry
+        )
+        self.watchdog = Counter(
+            "vigie_watchdog_pings", "Pings of the watchdog by outcome", ["outcome"], registry=registry
+        )
+        self.template_failures = Counter(
+            "vigie_template_failures", "Messages written plainly because their template failed", ["template"],
+            registry=registry,
+        )  # fmt: skip
         self.unsent = Gauge("vigie_outbox_unsent_messages", "Messages not yet delivered, at scrape", registry=registry)
         self.arrivals_expected = Gauge(
             "vigie_arrivals_expected_per_second", "Heartbeats that the fleet owes, at scrape", registry=registry

@@ -1,4 +1,4 @@
-"""The provider itself, judged as its practices are: their campaigns, and the way to us.
+"""The provider itself, judged as its practices are: their campaigns, the way to us, and the ways out.
 
 No third practice slips between two workers: whoever keeps a verdict that changes a signature wakes the provider in
 the same transaction, and whoever judges the provider takes its wakes before it reads. What it cannot see yet has not
@@ -20,6 +20,7 @@ from collector.store.arrivals import lasting_shortfall
 from collector.store.campaigns import fleet_of, signals_since
 from collector.store.configuration import load_policies
 from collector.store.connect import Connection, Pool, try_lock_practices
+from collector.store.dead_letters import dead_letters
 from collector.store.incidents import (
     Event,
     add_events,
@@ -46,7 +47,8 @@ async def oversee(pool: Pool, now: datetime) -> Verdict | None:
         short = await lasting_shortfall(conn)
         fleet = await _fleet(conn, signals, setting, now)
         orders = await standing_orders(conn, now)
-        verdict = judge_provider(record, signals, fleet, short.began_at if short else None, now, orders)
+        letters = await dead_letters(conn)
+        verdict = judge_provider(record, signals, fleet, short.began_at if short else None, now, orders, letters)
         await _keep(conn, record, verdict, now)
         await wake_practices(conn, to_be_told(signals, verdict.incidents), now)
         return verdict

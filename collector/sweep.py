@@ -1,13 +1,13 @@
 """What a worker does at each tick: judge whom it must, deliver what waits. The truth is in PostgreSQL alone."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 from collector.delivery.channel import Channel
-from collector.delivery.drain import drain
+from collector.delivery.outlets import OpenChannels, Outlets, always
+from collector.delivery.watchdog import Watchdog
 from collector.evaluate import judge_practices, our_gaps, watch_arrivals
 from collector.judge import Verdict
 from collector.logs import logger
@@ -20,7 +20,7 @@ from collector.store.arrivals import drop_arrived
 from collector.store.connect import GONE, Pool
 from collector.store.listening import drop_listening
 from collector.store.liveness import drop_spans
-from collector.store.outbox import has_waiting
+from collector.store.outbox import drop_sent
 from collector.store.snapshots import take_checkpoints
 from collector.store.timescale import drop_expired
 from collector.store.wakes import claim_wanted
@@ -39,11 +39,18 @@ _log = logger("worker")
 class Engine:
     """Everything that a tick needs, whoever started it."""
 
-    def __init__(self, pool: Pool, channels: Sequence[Channel], metrics: WorkerMetrics) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        channels: Sequence[Channel],
+        metrics: WorkerMetrics,
+        open_channels: OpenChannels | None = None,
+        watchdog: Watchdog | None = None,
+    ) -> None:
         self.pool = pool
-        self.channels = channels
         self.metrics = metrics
-        self._delivering: set[str] = set()
+        self.outlets = Outlets(pool, metrics, open_channels or always(channels))
+        self._watchdog = watchdog
         self._arrivals_seen: float | None = None
         self._owed: Owed | None = None
         self._owed_at = 0.0
@@ -80,6 +87,8 @@ class Engine:
             verdicts += await self._oversee()
         for verdict in verdicts:
             self._count(verdict)
+        if any(verdict.messages for verdict in verdicts):
+            self.outlets.stir()
         return sum(len(verdict.messages) for verdict in verdicts)
 
     async def _judged(self, practice_ids: Sequence[UUID], gaps: tuple[Gap, ...]) -> list[Verdict]:
@@ -124,29 +133,21 @@ class Engine:
             )  # fmt: skip
             self.metrics.incidents.labels(rule=change.incident.rule, what=change.what.value).inc()
 
-    async def has_mail(self) -> bool:
-        """Whether a message waits whose time has come."""
-        now = datetime.now(UTC)
-        async with self.pool.acquire() as conn:
-            return any([await has_waiting(conn, channel.name, now) for channel in self.channels])
-
-    async def deliver(self) -> None:
-        """Empty the outbox of each channel that nobody here is at: a receiver that hangs holds up nothing else."""
-        free = [channel for channel in self.channels if channel.name not in self._delivering]
-        await asyncio.gather(*(self._deliver_by(channel) for channel in free))
-
-    async def _deliver_by(self, channel: Channel) -> None:
-        self._delivering.add(channel.name)
-        try:
-            await drain(self.pool, channel, self.metrics)
-        finally:
-            self._delivering.discard(channel.name)
+    async def deliver(self) -> int:
+        """Empty the outbox as far as it can be now; how many messages were taken."""
+        return await self.outlets.deliver()
 
     async def sweep(self) -> None:
         """Claim and judge until nothing is wanted: the judging of a tick in one process."""
         while chunks := await self.claim():
             for chunk in chunks:
                 await self.judge(chunk)
+        self.swept()
+
+    def swept(self) -> None:
+        """All that is due was claimed: the watchdog hears of it, and holds up nobody."""
+        if self._watchdog:
+            self._watchdog.swept(self.outlets.names)
 
     async def keep_house(self) -> None:
         """Checkpoints and retention."""
@@ -156,4 +157,5 @@ class Engine:
             await drop_arrived(conn, now)
             await drop_listening(conn, now)
             await drop_spans(conn, now)
+            await drop_sent(conn, now)
             await drop_expired(conn, now)

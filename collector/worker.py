@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,15 +18,21 @@ from redis.exceptions import RedisError
 
 from collector.config import Settings
 from collector.delivery.channel import Channel
-from collector.delivery.ticket_webhook import TicketWebhook
+from collector.delivery.channels import Outfit, TicketReceiver, open_channels
+from collector.delivery.outlets import OpenChannels
+from collector.delivery.remotes import StoredRemotes
+from collector.delivery.watchdog import Watchdog
+from collector.delivery.written import Templates
 from collector.evaluate import weigh_arrivals
 from collector.health import health_routes, vital
 from collector.logs import logger
 from collector.metrics import WorkerMetrics, new_registry
+from collector.model.book import Book
 from collector.problems import install_problem_handlers
 from collector.store.arrivals import lasting_shortfall
 from collector.store.connect import AWAY, Pool, Role, open_pool
-from collector.store.outbox import count_unsent
+from collector.store.dead_letters import Queue, queues
+from collector.store.overdue import overdue_steps
 from collector.sweep import Engine
 
 # Alarms never depend on Redis: after this long without a tick the worker sweeps by itself.
@@ -36,7 +42,6 @@ REDIS_RETRY_S = 2.0
 HOUSE_EVERY_S = 3_600.0
 HOUSE_RETRY_S = 60.0
 JOB_TIMEOUT_S = 60
-DELIVER_TIMEOUT_S = 3_600  # a storm is long; each delivery has a time-out of its own
 QUEUE = "vigie"
 
 Step = Callable[[], Awaitable[None]]
@@ -66,18 +71,12 @@ async def tick(ctx: dict[str, Any]) -> None:
     engine.metrics.sweeps.labels(by="tick").inc()
     for chunk in await engine.claim():
         await redis.enqueue_job("judge", [str(practice_id) for practice_id in chunk])
-    if await engine.has_mail():
-        await redis.enqueue_job("deliver")
+    engine.swept()
 
 
 async def judge(ctx: dict[str, Any], practice_ids: list[str]) -> None:
     ctx["ticks"].came()
-    if await ctx["engine"].judge([UUID(practice_id) for practice_id in practice_ids]):
-        await ctx["redis"].enqueue_job("deliver")
-
-
-async def deliver(ctx: dict[str, Any]) -> None:
-    await ctx["engine"].deliver()
+    await ctx["engine"].judge([UUID(practice_id) for practice_id in practice_ids])
 
 
 def to_json(job: dict[str, Any]) -> bytes:
@@ -94,7 +93,7 @@ async def connect_redis(url: str) -> ArqRedis:
 def arq_worker(redis: ArqRedis, engine: Engine, ticks: Ticks) -> Worker:
     """Results are not kept: a kept one would block the next job of its id."""
     return Worker(
-        functions=[func(judge, name="judge"), func(deliver, name="deliver", timeout=DELIVER_TIMEOUT_S)],
+        functions=[func(judge, name="judge")],
         cron_jobs=[cron(tick, second=set(range(60)), keep_result=0, max_tries=1)],
         redis_pool=redis,
         queue_name=QUEUE,
@@ -136,25 +135,27 @@ async def _run_until_redis_goes(worker: Worker) -> None:
                     raise
 
 
-async def go_alone(step: str, do: Step, engine: Engine, ticks: Ticks | None) -> None:
-    """Do a tick's work by ourselves while no tick comes; always, where there is no Redis."""
-    while True:
-        await asyncio.sleep(SWEEP_EVERY_S)
-        if ticks is None or ticks.missing:
-            await _go_on(step, engine, do)
-
-
 async def sweep_alone(engine: Engine, ticks: Ticks | None) -> None:
-    """Judging and delivering side by side: a receiver that hangs must not stop the watch."""
+    """Do a tick's work by ourselves while no tick comes; always, where there is no Redis."""
 
     async def sweep() -> None:
         engine.metrics.sweeps.labels(by="itself").inc()
         await engine.sweep()
 
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(go_alone("sweep", sweep, engine, ticks))
-        for _ in range(1 + len(engine.channels)):
-            tasks.create_task(go_alone("deliver", engine.deliver, engine, ticks))
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        if ticks is None or ticks.missing:
+            await _go_on("sweep", engine, sweep)
+
+
+async def send_on(engine: Engine) -> None:
+    """Empty the outbox as it fills, with Redis or without: every worker looks, and claims share the work."""
+    try:
+        while True:
+            await _go_on("deliver", engine, engine.outlets.send_off)
+            await engine.outlets.stirred(SWEEP_EVERY_S)
+    finally:
+        await engine.outlets.close()
 
 
 async def keep_house(engine: Engine) -> None:
@@ -199,16 +200,30 @@ def create_app(settings: Settings) -> FastAPI:
 
 async def _measure(metrics: WorkerMetrics, pool: Pool) -> None:
     """What the store says at scrape, so that no gauge can go stale."""
+    now = datetime.now(UTC)
+    for by_name in (metrics.waiting, metrics.waiting_seconds, metrics.dead, metrics.overdue):
+        by_name.clear()
     try:
         async with pool.acquire() as conn:
-            metrics.unsent.set(await count_unsent(conn))
-            arrivals = await weigh_arrivals(conn, datetime.now(UTC))
+            _measure_outbox(metrics, await queues(conn), now)
+            for late in await overdue_steps(conn, None, now):
+                metrics.overdue.labels(step=late.step).set(late.count)
+            arrivals = await weigh_arrivals(conn, now)
             metrics.arrivals_expected.set(arrivals.owed.per_second)
             metrics.arrivals.set(arrivals.per_second)
             metrics.shortfall.set(await lasting_shortfall(conn) is not None)
     except AWAY:
         for gauge in (metrics.unsent, metrics.arrivals_expected, metrics.arrivals, metrics.shortfall):
             gauge.set(float("nan"))
+
+
+def _measure_outbox(metrics: WorkerMetrics, found: Sequence[Queue], now: datetime) -> None:
+    metrics.unsent.set(sum(one.waiting for one in found))
+    for one in found:
+        metrics.waiting.labels(channel=one.channel).set(one.waiting)
+        age = (now - one.oldest_at).total_seconds() if one.oldest_at else 0.0
+        metrics.waiting_seconds.labels(channel=one.channel).set(max(age, 0.0))
+        metrics.dead.labels(channel=one.channel).set(one.dead)
 
 
 @asynccontextmanager
@@ -218,10 +233,12 @@ async def _work(settings: Settings, metrics: WorkerMetrics) -> AsyncIterator[Poo
         httpx.AsyncClient() as client,
         asyncio.TaskGroup() as tasks,
     ):
-        engine = Engine(pool, _channels(settings, client), metrics)
+        watchdog = Watchdog(pool, client, str(settings.watchdog_url) if settings.watchdog_url else None, metrics)
+        engine = Engine(pool, (), metrics, _opener(settings, client, pool, metrics), watchdog)
         ticks = Ticks() if settings.redis_url else None
         loops = [
             tasks.create_task(vital(sweep_alone(engine, ticks), "sweep")),
+            tasks.create_task(vital(send_on(engine), "deliver")),
             tasks.create_task(vital(keep_house(engine), "house")),
         ]
         if settings.redis_url and ticks:
@@ -229,12 +246,22 @@ async def _work(settings: Settings, metrics: WorkerMetrics) -> AsyncIterator[Poo
         yield pool
         for loop in loops:
             loop.cancel()
+        await watchdog.close()
 
 
-def _channels(settings: Settings, client: httpx.AsyncClient) -> list[Channel]:
-    if not settings.ticket_webhook_url or not settings.ticket_webhook_secret:
-        _log.warning("no ticket webhook is set: incidents are shown and nobody is told")
-        return []
-    secret = settings.ticket_webhook_secret.get_secret_value()
-    url, public_url = str(settings.ticket_webhook_url), str(settings.public_url)
-    return [TicketWebhook(client, url, secret, public_url, settings.ticket_timeout)]
+def _opener(settings: Settings, client: httpx.AsyncClient, pool: Pool, metrics: WorkerMetrics) -> OpenChannels:
+    """Opens what the book says, beside the receiver of tickets that the settings name."""
+    receiver = None
+    if settings.ticket_webhook_url and settings.ticket_webhook_secret:
+        secret = settings.ticket_webhook_secret.get_secret_value()
+        receiver = TicketReceiver(str(settings.ticket_webhook_url), secret, settings.ticket_timeout)
+    templates = Templates(settings.templates, lambda name: metrics.template_failures.labels(template=name).inc())
+    outfit = partial(Outfit, client, StoredRemotes(pool), str(settings.public_url), templates=templates)
+
+    def opened(book: Book) -> Mapping[str, Channel]:
+        channels = open_channels(book, outfit(zone=book.zone), receiver)
+        if not channels:
+            _log.warning("no channel is open: incidents are shown and nobody is told")
+        return channels
+
+    return opened

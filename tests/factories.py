@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from collector.escalation.incidents import reconcile
+from collector.model.book import Book
 from collector.model.clock import clock_skew
 from collector.model.finding import Finding
 from collector.model.heartbeat import Backup, Endpoint, Heartbeat, Role, RunStatus, Sections
 from collector.model.identity import uuid7
+from collector.model.incident import Incident
 from collector.model.policy import Every, JobPolicy, Policy, Schedule
 from collector.model.report import Report
 from collector.model.snapshot import EndpointState, JobState, PastRun, Run, Sighting, Snapshot
@@ -121,3 +124,9 @@ def finding(rule: str = "backup_missed", job: str = "daily", **more: object) -> 
     subject = job_subject(ENDPOINT, job)
     fields = {"subject": subject, "root": subject, "severity": "critical", "reason": "not_run", "since": NOW}
     return Finding.model_validate({"rule": rule, **fields, **more})
+
+
+def incident(found: Finding | None = None, *, at: datetime = NOW, book: Book | None = None, **more: object) -> Incident:
+    """As a finding opens it."""
+    (opened,) = reconcile((), (found or finding(),), policy(), book or Book(), at).incidents
+    return opened.model_copy(update=more)

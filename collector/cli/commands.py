@@ -14,9 +14,12 @@ import collector.intake.app
 import collector.worker
 from collector.administer import Deed
 from collector.agent import main as agent_main
+from collector.cli.channels import channel_app
 from collector.cli.configuration import apply
+from collector.cli.escalation import escalation_app
 from collector.cli.keys import key_app
 from collector.cli.mail import mail_app, open_mailbox
+from collector.cli.oncall import oncall_app
 from collector.cli.operators import operator_app
 from collector.cli.pings import ping_app
 from collector.cli.practices import endpoint_app, job_app, link_app, practice_app
@@ -44,7 +47,10 @@ app.add_typer(ping_app, name="ping")
 app.add_typer(mail_app, name="mail")
 app.add_typer(link_app, name="link")
 app.add_typer(operator_app, name="operator")
+app.add_typer(channel_app, name="channel")
 app.add_typer(rules_app, name="rules")
+app.add_typer(escalation_app, name="escalation")
+app.add_typer(oncall_app, name="oncall")
 rules_app.command("test")(rules_test)
 rules_app.command("backtest")(rules_backtest)
 app.command()(simulate)
@@ -103,7 +109,7 @@ def demo(
 
 @app.command()
 def schema(target: Annotated[Path, typer.Argument()] = Path("collector/model/heartbeat.schema.json")) -> None:
-    """Write the JSON Schemas of the heartbeat, and of fleet.yaml and rules.yaml."""
+    """Write the JSON Schemas of the heartbeat, and of fleet.yaml, rules.yaml and escalation.yaml."""
     target.write_text(json.dumps(Heartbeat.model_json_schema(), indent=2, sort_keys=True) + "\n")
     for file, form in FORMS.items():
         file.write_text(schema_text(form), "utf-8")

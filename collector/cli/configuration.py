@@ -1,6 +1,6 @@
 """Configuration as code: files compared with what is in force, then applied."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -18,7 +18,9 @@ from collector.configuration.plan import Line, Sign
 from collector.configuration.read import Files, read_files
 from collector.store.connect import Connection
 
-FileNames = Annotated[list[Path], typer.Argument(help="fleet.yaml, practices.csv, rules.yaml", metavar="FILE...")]
+FileNames = Annotated[
+    list[Path], typer.Argument(help="fleet.yaml, practices.csv, rules.yaml, escalation.yaml", metavar="FILE...")
+]
 
 # Green comes, red goes, yellow changes, cyan wants to be known; what stays is dim.
 _COLOURS = {Sign.NEW: "green", Sign.CHANGED: "yellow", Sign.ENDED: "red", Sign.NOTE: "cyan", Sign.SAME: "dim"}
@@ -38,8 +40,8 @@ def apply(
         task = progress.add_task("comparing with what is in force", total=None)
         prepared = act(lambda conn, deed: _prepared(conn, read, deed))
         progress.remove_task(task)
-    _show(prepared.lines)
-    if prepared.compiled.nothing:
+    show_lines(prepared.lines)
+    if prepared.nothing:
         out.print("nothing to change")
         return
     if dry_run:
@@ -117,7 +119,7 @@ def refuse_all(error: FaultyError) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _show(lines: tuple[Line, ...]) -> None:
+def show_lines(lines: Iterable[Line]) -> None:
     for line in lines:
         out.print(Text(f"{'    ' * line.depth}{line.sign} {line.said}", _COLOURS[line.sign]))
 

@@ -1,8 +1,7 @@
 """Commands about rules: checked without a database, explained for one practice."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.text import Text
@@ -12,7 +11,7 @@ from collector import administer
 from collector.administer import Deed
 from collector.cli.configuration import FileNames, progress_bar, read_or_refuse, refuse_all
 from collector.cli.practices import PracticeName
-from collector.cli.words import act, out, refuse
+from collector.cli.words import act, instant, out, refuse
 from collector.configuration.faults import FaultyError
 from collector.configuration.read import unknown_names
 from collector.evaluate import snapshot_at
@@ -68,30 +67,26 @@ def rules_explain(
 
 async def _case(conn: Connection, wanted: str, at: str | None, now: datetime) -> Case:
     practice = await administer.the_practice(conn, wanted)
-    instant = _instant(at, practice.zone, now) if at else now
-    policy = await policy_at(conn, practice.practice_id, instant)
+    then = _past(at, practice.zone, now) if at else now
+    policy = await policy_at(conn, practice.practice_id, then)
     if policy is None:
         refuse(f"{practice.name} was not watched then")
     recent = await recent_incidents(conn, [practice.practice_id], now, timedelta(0))
     lasting = () if at else recent[practice.practice_id]
     made = await applied(conn, policy.version)
     return Case(
-        snapshot=await snapshot_at(conn, practice.practice_id, instant),
+        snapshot=await snapshot_at(conn, practice.practice_id, then),
         policy=policy,
-        rules=await administer.the_rules(conn, instant),
+        rules=await administer.the_rules(conn, then),
         version=Version(policy.version, *made) if made else None,
         incidents={(one.rule, one.subject): one for one in lasting},
         reason=load_texts()[Language.EN].reason,
-        now=instant,
+        now=then,
     )
 
 
-def _instant(written: str, zone: str, now: datetime) -> datetime:
-    try:
-        instant = datetime.fromisoformat(written)
-    except ValueError:
-        refuse(f"{written!r} is no instant; write it as in 2026-11-21T02:00")
-    instant = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))
-    if instant > now:
+def _past(written: str, zone: str, now: datetime) -> datetime:
+    at = instant(written, zone)
+    if at > now:
         refuse("that is still to come; without --at it is said what would be found if nothing more were heard")
-    return instant.astimezone(UTC)
+    return at

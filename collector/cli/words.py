@@ -5,6 +5,7 @@ import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
@@ -67,6 +68,15 @@ def duration(text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def instant(text: str, zone: str) -> datetime:
+    """By the clock of a zone, unless it has an offset."""
+    try:
+        written = datetime.fromisoformat(text)
+    except ValueError:
+        refuse(f"{text!r} is no instant; write it as in 2026-11-21T02:00")
+    return (written if written.tzinfo else written.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 def shown_once(what: str) -> None:

@@ -100,6 +100,7 @@ def _described(form: PracticeForm, before: Policy | None, at: datetime, new_id: 
     return start.model_copy(
         update={
             "zone": form.zone,
+            "customer": form.customer,
             "labels": dict(form.labels),
             "calendar": form.calendar.calendar(),
             "contacts": tuple(Contact(**one.model_dump()) for one in form.contacts),

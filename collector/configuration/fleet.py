@@ -142,8 +142,10 @@ class PracticeForm(Form):
     name: PracticeName
     zone: Zone = "Europe/Paris"
     """Its time zone."""
+    customer: Word | None = None
+    """Its number in the ticket system."""
     labels: Mapping[Word, Word] = {}
-    """What groups of rules.yaml match."""
+    """What groups of rules.yaml and routes of escalation.yaml match."""
     calendar: CalendarForm = CalendarForm()
     jobs: tuple[JobForm, ...] = ()
     contacts: tuple[ContactForm, ...] = ()

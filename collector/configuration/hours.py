@@ -14,6 +14,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CLOSED = "closed"
 _DAY = rf"({'|'.join(DAYS)})"
 _STRETCH = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 
 Week = tuple[tuple[Hours, ...], ...]
 
@@ -48,6 +49,14 @@ def _stretch(written: str) -> Hours:
     if closes != time(0) and opens >= closes:
         raise ValueError(f"{written!r} closes before it opens; the end of a day is 24:00")
     return Hours(opens=opens, closes=closes)
+
+
+def clock_of(written: str) -> time:
+    """A time of day. Raises ValueError, saying how it is written."""
+    found = _CLOCK.fullmatch(written.strip())
+    if not found:
+        raise ValueError(f"{written!r} is no time of day; write it as in 08:00")
+    return _time(found[1], found[2])
 
 
 def _time(hour: str, minute: str) -> time:

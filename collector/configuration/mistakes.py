@@ -2,8 +2,8 @@
 
 import re
 import types
-from collections.abc import Iterator, Mapping
-from typing import Union, get_args, get_origin
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Union, get_args, get_origin
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ValidationError
@@ -27,7 +27,7 @@ _SAID = {
     "float_parsing": "{input} is no number",
     "bool_parsing": "{input} is neither true nor false",
     "string_type": "a text must stand here",
-    "model_type": "keys with values must stand here",
+    "model_type": "keys with values must stand here",  # and never what stood there: it may be a secret
     "model_attributes_type": "keys with values must stand here",
     "mapping_type": "keys with values must stand here",
     "dict_type": "keys with values must stand here",
@@ -39,16 +39,38 @@ _SAID = {
     "time_delta_parsing": "{input} is no duration",
     "time_delta_type": "{input} is no duration",
 }
+# By what a model is known that may stand where others may too.
+KIND = "kind"
+# These are no durations, however they are mistaken.
+_NO_LENGTHS = {"begins", "handover", "since", "until"}
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _NEED_DASH = {"tuple_type", "frozen_set_type"}
 
 
 def mistakes(document: Document, model: type[BaseModel], error: ValidationError) -> Iterator[Fault]:
     for one in error.errors(include_url=False):
-        steps = tuple(step for step in one["loc"] if step != "[key]")
+        way = tuple(step for step in one["loc"] if step != "[key]")
         of_key = one["type"] == "extra_forbidden" or "[key]" in one["loc"]
-        message, suggestion = _said(one, steps, model)
+        message, suggestion = _said(one, way, model)
+        steps = _in_document(way, document.data)
+        if one["type"] == "union_tag_invalid":
+            steps = (*steps, KIND)
         yield document.fault(steps, message, suggestion, of_key=of_key)
+
+
+def _in_document(way: Steps, data: object) -> Steps:
+    """Without the kinds that the library names on the way to a field of one of several models."""
+    steps: list[str | int] = []
+    here: object = data
+    for step in way:
+        if isinstance(here, Mapping):
+            if step == here.get(KIND) and step not in here:
+                continue
+            here = here.get(step)
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        steps.append(step)
+    return tuple(steps)
 
 
 def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[str, str | None]:
@@ -60,8 +82,15 @@ def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[st
             return f"unknown {what} {steps[-1]!r}", did_you_mean(str(steps[-1]), known) or _known(known)
         case "missing":
             return f"{str(steps[-1])!r} is missing", None
-        case "enum" | "literal_error":
-            expected = str(error.get("ctx", {}).get("expected", ""))
+        case "model_type" | "model_attributes_type":
+            known = fields_at(model, steps)
+            return _SAID[kind], did_you_mean(str(written), known) or _known(known)
+        case "union_tag_not_found":
+            return f"{KIND!r} is missing", _known(_kinds_at(model, steps))
+        case "enum" | "literal_error" | "union_tag_invalid":
+            context = error.get("ctx", {})
+            written = context.get("tag", written)
+            expected = str(context.get("expected_tags") or context.get("expected", ""))
             words = re.findall(r"'([^']*)'", expected)
             return f"{written!r} is none of {', '.join(words)}", did_you_mean(str(written), words)
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
@@ -73,7 +102,7 @@ def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[st
     return message, _how(kind, steps, written)
 
 
-def _known(known: Mapping[str, object]) -> str | None:
+def _known(known: Collection[str]) -> str | None:
     return f"known are {', '.join(known)}" if known else None
 
 
@@ -88,6 +117,8 @@ def _how(kind: str, steps: Steps, written: object) -> str | None:
         return did_you_mean(written, available_timezones())
     if field == "cron":
         return "write it as minute hour day month weekday, as in '0 2 * * *'"
+    if field in _NO_LENGTHS:
+        return None
     return _duration(written) if kind in ("value_error", "time_delta_parsing") else None
 
 
@@ -105,27 +136,46 @@ def _duration(written: str) -> str | None:
 
 def fields_at(model: type[BaseModel], steps: Steps) -> Mapping[str, object]:
     """The keys that may stand where the steps lead; none where any may, or nothing is known."""
+    kept = _model_of(_annotation_at(model, steps))
+    return kept.model_fields if kept else {}
+
+
+def _kinds_at(model: type[BaseModel], steps: Steps) -> list[str]:
+    return [kind for one in get_args(_plain(_annotation_at(model, steps))) if (kind := _kind(one))]
+
+
+def _annotation_at(model: type[BaseModel], steps: Steps) -> object:
     found: object = model
     for step in steps:
         found = _within(found, step)
-    kept = _model_of(found)
-    return kept.model_fields if kept else {}
+    return found
 
 
 def _within(annotation: object, step: str | int) -> object:
     if kept := _model_of(annotation):
         field = kept.model_fields.get(str(step))
         return field.annotation if field else None
-    arguments = get_args(_plain(annotation))
+    plain = _plain(annotation)
+    arguments = get_args(plain)
+    if get_origin(plain) in (Union, types.UnionType):
+        return next((one for one in arguments if _kind(one) == step), None)
     if not arguments:
         return None
     return arguments[0] if isinstance(step, int) else arguments[-1]
 
 
+def _kind(annotation: object) -> str | None:
+    model = _model_of(annotation)
+    return next(iter(get_args(model.model_fields[KIND].annotation)), None) if model else None
+
+
 def _plain(annotation: object) -> object:
-    """Without the none that it may be."""
+    """Without what is said of it beside, and without the none that it may be."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return next((one for one in get_args(annotation) if one is not type(None)), None)
+        some = [one for one in get_args(annotation) if one is not type(None)]
+        return _plain(some[0]) if len(some) == 1 else annotation
     return annotation
 
 

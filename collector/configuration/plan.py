@@ -85,34 +85,35 @@ def _waiting(changes: tuple[Change, ...], reported: Mapping[str, frozenset[str]]
 
 def differences(before: Policy, after: Policy) -> Iterator[Line]:
     """Everything that tells two policies of a practice apart."""
-    yield from _value("zone", before.zone, after.zone)
-    yield from _value("labels", before.labels, after.labels)
-    yield from _calendar(before.calendar, after.calendar)
-    yield from _entries("contact", _contacts(before.contacts), _contacts(after.contacts))
-    yield from _entries("job", _jobs(before), _jobs(after))
-    yield from _entries("retired", _retired(before), _retired(after))
+    yield from changed_value("zone", before.zone, after.zone)
+    yield from changed_value("customer", before.customer, after.customer)
+    yield from changed_value("labels", before.labels, after.labels)
+    yield from changed_calendar(before.calendar, after.calendar)
+    yield from changed_entries("contact", _contacts(before.contacts), _contacts(after.contacts))
+    yield from changed_entries("job", _jobs(before), _jobs(after))
+    yield from changed_entries("retired", _retired(before), _retired(after))
     yield from _rules(before, after)
 
 
-def _value(field: str, before: object, after: object) -> Iterator[Line]:
+def changed_value(field: str, before: object, after: object) -> Iterator[Line]:
     if before != after:
         yield Line(Sign.CHANGED, f"{field}: {say(before)} → {say(after)}", 1)
 
 
-def _calendar(before: Calendar, after: Calendar) -> Iterator[Line]:
+def changed_calendar(before: Calendar, after: Calendar) -> Iterator[Line]:
     if before.week != after.week:
         yield Line(Sign.CHANGED, f"open: {write_week(before.week)} → {write_week(after.week)}", 1)
-    yield from _value("holidays", before.holidays, after.holidays)
-    yield from _entries("closure", _closures(before.closures), _closures(after.closures))
+    yield from changed_value("holidays", before.holidays, after.holidays)
+    yield from changed_entries("closure", _closures(before.closures), _closures(after.closures))
 
 
-def _entries(what: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Line]:
+def changed_entries(what: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Line]:
     for key, said in after.items():
         if key not in before:
             yield Line(Sign.NEW, f"{what} {key}: {said}", 1)
         elif before[key] != said:
             yield Line(Sign.CHANGED, f"{what} {key}: {before[key]} → {said}", 1)
-    for key in before.keys() - after.keys():
+    for key in (key for key in before if key not in after):
         yield Line(Sign.ENDED, f"{what} {key}", 1)
 
 

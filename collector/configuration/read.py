@@ -8,12 +8,17 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from collector.configuration.document import Document, read_yaml
+from collector.configuration.escalation.compile import compile_book
+from collector.configuration.escalation.form import EscalationForm
+from collector.configuration.escalation.mistakes import impossible
 from collector.configuration.faults import Fault, FaultyError, Steps, did_you_mean
 from collector.configuration.fleet import FleetForm, PracticeForm, machine_id
 from collector.configuration.mistakes import mistakes
 from collector.configuration.rules import RulesForm, leaves
 from collector.configuration.spreadsheet import read_csv
+from collector.model.book import Book
 from collector.model.campaign import CAMPAIGN
+from collector.model.channels import Secret
 
 Model = TypeVar("Model", bound=BaseModel)
 Source = tuple[str, str]  # a file's name and its text
@@ -29,11 +34,13 @@ class Placed:
 
 @dataclass(frozen=True)
 class Files:
-    """What the files say together; no rules where none of them is about rules."""
+    """What the files say together; no rules where none of them is about rules, no book where none is of escalation."""
 
     practices: tuple[Placed, ...] = ()
     rules: RulesForm | None = None
     rules_document: Document | None = None
+    book: Book | None = None
+    book_document: Document | None = None
 
 
 def read_files(sources: Sequence[Source], advance: Callable[[str], None] = lambda _: None) -> Files:
@@ -42,29 +49,49 @@ def read_files(sources: Sequence[Source], advance: Callable[[str], None] = lambd
     practices: list[Placed] = []
     names: dict[str, str] = {}
     rules: list[tuple[RulesForm, Document]] = []
+    books: list[tuple[Book, Document]] = []
     for file, text in sources:
         advance(file)
         try:
             document = read_csv(file, text) if PurePath(file).suffix == ".csv" else read_yaml(file, text)
-            if _is_about_rules(document):
+            about = _about(document)
+            if about is RulesForm:
                 wrong = [*_contradicting(document), *_of_the_provider(document)]
                 rules.append((_read(RulesForm, document, wrong), document))
+            elif about is EscalationForm:
+                books.append((_book(document), document))
             else:
                 practices += _practices(document, names)
         except FaultyError as error:
             faults += error.faults
     faults += [document.fault((), "only one file of rules can be in force") for _, document in rules[1:]]
+    faults += [document.fault((), "only one file of escalation can be in force") for _, document in books[1:]]
     if faults:
         raise FaultyError(faults)
     form, document_of_rules = rules[0] if rules else (None, None)
-    return Files(tuple(practices), form, document_of_rules)
+    book, document_of_book = books[0] if books else (None, None)
+    return Files(tuple(practices), form, document_of_rules, book, document_of_book)
 
 
-def _is_about_rules(document: Document) -> bool:
+_NAMED: Mapping[type[BaseModel], str] = {FleetForm: "fleet", RulesForm: "rules", EscalationForm: "escalation"}
+
+
+def _about(document: Document) -> type[BaseModel]:
+    """What most of its keys belong to; where none is known, what the file's name says."""
     keys = set(document.data) if isinstance(document.data, Mapping) else set()
-    if keys & set(FleetForm.model_fields):
-        return False
-    return bool(keys & set(RulesForm.model_fields)) or "rules" in PurePath(document.file).name
+    known = {form: len(keys & set(form.model_fields)) for form in _NAMED}
+    if any(known.values()):
+        return max(_NAMED, key=lambda form: known[form])
+    name = PurePath(document.file).name
+    return next((form for form, word in _NAMED.items() if word in name), FleetForm)
+
+
+def _book(document: Document) -> Book:
+    form = _read(EscalationForm, document, ())
+    faults = list(impossible(form, document))
+    if faults:
+        raise FaultyError(faults)
+    return compile_book(form)
 
 
 def _read(model: type[Model], document: Document, contradictions: Sequence[Fault]) -> Model:
@@ -176,3 +203,15 @@ def unknown_names(files: Files, jobs: Mapping[str, frozenset[str]]) -> Iterator[
         else:
             continue
         yield files.rules_document.fault(steps, message, near)
+
+
+def missing_secrets(files: Files, missing: Callable[[Secret], str | None]) -> Iterator[Fault]:
+    """`missing` says what hinders a secret from being read, never what it is."""
+    if files.book is None or files.book_document is None:
+        return
+    for name, channel in files.book.channels.items():
+        for field in type(channel).model_fields:
+            secret = getattr(channel, field)
+            why = missing(secret) if isinstance(secret, Secret) else None
+            if why:
+                yield files.book_document.fault(("channels", name, field), why)

@@ -1,8 +1,9 @@
 """Practices from a CSV file, a line each: how a provider moves in with all of them at once.
 
-Columns: `name`, and any of `zone`, `labels` (kind=dental; contract=gold), `jobs` (daily cron 0 2 * * * grace 2h
-rpo 26h; imaging@NAS every 24h), `open` (mon-fri 08:00-12:00, 14:00-19:00; sat 09:00-12:00), `holidays`, `contact`,
-`mail`, `phone`, `language`. Comma or semicolon between columns; what holds the separator stands in double quotes.
+Columns: `name`, and any of `zone`, `customer`, `labels` (kind=dental; contract=gold), `jobs` (daily cron 0 2 * * *
+grace 2h rpo 26h; imaging@NAS every 24h), `open` (mon-fri 08:00-12:00, 14:00-19:00; sat 09:00-12:00), `holidays`,
+`contact`, `mail`, `phone`, `language`. Comma or semicolon between columns; what holds the separator stands in double
+quotes.
 """
 
 import csv
@@ -92,7 +93,7 @@ def _practice(cells: Cells) -> dict[str, object]:
                 calendar["open"] = _each_once("open", map(_days, _split(value)))
             case "holidays":
                 calendar["holidays"] = value
-            case "name" | "zone":
+            case "name" | "zone" | "customer":
                 practice[column] = value
     practice.setdefault("name", "")
     if calendar:
@@ -104,7 +105,7 @@ def _practice(cells: Cells) -> dict[str, object]:
 
 
 _CONTACT = {"contact": "name", "mail": "mail", "phone": "phone", "language": "language"}
-_COLUMNS = ("name", "zone", "labels", "jobs", "open", "holidays", *_CONTACT)
+_COLUMNS = ("name", "zone", "customer", "labels", "jobs", "open", "holidays", *_CONTACT)
 
 
 def _split(value: str) -> list[str]:

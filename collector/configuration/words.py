@@ -1,7 +1,7 @@
 """Values of the configuration as they may be written in a file."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from collector.model.duration import write_duration
@@ -30,6 +30,11 @@ def say_duration(length: timedelta) -> str:
     """26h is what people agree on, not 1d2h."""
     hours, left = divmod(length, timedelta(hours=1))
     return f"{hours}h" if not left and 24 <= hours < 72 else write_duration(length)
+
+
+def say_wall(at: datetime) -> str:
+    """What a wall clock shows."""
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def say_schedule(schedule: Schedule) -> str:

@@ -1,7 +1,8 @@
 """What every way out has in common."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from collector.store.outbox import Parcel
 
@@ -29,3 +30,11 @@ class Channel(Protocol):
 
     async def deliver(self, parcel: Parcel) -> None:
         """Return once the receiver has it for good. Raises DeliveryError."""
+
+
+@runtime_checkable
+class Telling(Channel, Protocol):
+    """A channel that tells people: many notices that wait together come as one."""
+
+    async def deliver_many(self, parcels: Sequence[Parcel]) -> None:
+        """Notices in their order, as one message. Return once the receiver has it for good. Raises DeliveryError."""

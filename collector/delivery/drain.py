@@ -1,70 +1,285 @@
-"""Sends what the outbox holds, each message once its turn has come, and puts off what fails."""
+"""Sends what the outbox holds for one channel, each message once its turn has come, and puts off what fails."""
 
 import asyncio
 import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
-from collector.delivery.channel import Channel, DeliveryError
+from collector.delivery.breaker import Breaker, State
+from collector.delivery.channel import Channel, DeliveryError, Telling
+from collector.delivery.pace import MOST_SINGLES, Pace
+from collector.delivery.tickets import NotYetError
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
-from collector.store.connect import Pool
-from collector.store.outbox import Parcel, claim, mark_sent, put_off
+from collector.model.campaign import PROVIDER
+from collector.store.channel_pace import hold_pace, spend_pace
+from collector.store.connect import Connection, Pool
+from collector.store.outbox import Parcel, bury, claim, gather, mark_sent, put_off
+from collector.store.wakes import wake_practice
 
 # A claim outlives the longest delivery by this, so that a slow one is never sent twice at once.
 LEASE_MARGIN = timedelta(seconds=20)
 AT_ONCE = 20
+MOST_GATHERED = 1_000  # in one digest, which tells the worst of them and counts the rest
+LOOK_AGAIN_S = 1.0  # while deliveries are under way, what was posted meanwhile is taken as soon
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=1)
+BEHIND_ANOTHER = "waits for the message before it"
 
 _log = logger("delivery")
 
 
-async def drain(pool: Pool, channel: Channel, metrics: WorkerMetrics) -> int:
-    """Deliver until nothing is ready; how many messages the receiver took."""
-    delivered = 0
-    while True:
+@dataclass(frozen=True)
+class Lane:
+    """One form of a channel's messages; both forms, where it gathers none. `pace` is none where nothing limits it."""
+
+    channel: Channel
+    form: str | None
+    pace: Pace | None
+
+    @classmethod
+    def of(cls, channel: Channel, rate: int | None) -> tuple["Lane", ...]:
+        tickets = Pace.of_tickets(rate)
+        if not isinstance(channel, Telling):
+            return (cls(channel, None, tickets),)
+        return (cls(channel, "ticket", tickets), cls(channel, "notice", Pace.of_notices(rate)))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of messages that went out together, and how long those wait that are tried again."""
+
+    parcels: Sequence[Parcel]
+    error: Exception | None = None
+    wait: timedelta = timedelta(0)
+
+    def late(self, now: datetime) -> list[Parcel]:
+        """What is given up."""
+        if self.error is None:
+            return []
+        permanent = _is_permanent(self.error)
+        return [one for one in self.parcels if permanent or now - one.waits_since >= GIVE_UP_AFTER]
+
+    def again(self, now: datetime) -> list[Parcel]:
+        late = self.late(now)
+        return [one for one in self.parcels if one not in late]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one sender has in hand: messages of one ticket or incident in their order, or a digest."""
+
+    parcels: Sequence[Parcel]
+    digest: bool = False
+
+
+class Carrier:
+    """Carries one lane's messages, several at once: a slow one holds up nobody but its own successors."""
+
+    def __init__(self, pool: Pool, lane: Lane, metrics: WorkerMetrics) -> None:
+        self.lane = lane
+        self.breaker = Breaker()
+        self._pool = pool
+        self._channel = lane.channel
+        self._metrics = metrics
+        self._going: set[asyncio.Task[None]] = set()
+        self._back: list[Outcome] = []  # not yet written down: kept while the store is away
+        self._stirred = asyncio.Event()
+        self._retired = False
+
+    def stir(self) -> None:
+        """Something may be ready."""
+        self._stirred.set()
+
+    def retire(self) -> None:
+        """Take nothing more; what is under way comes to its end."""
+        self._retired = True
+
+    @property
+    def takes(self) -> bool:
+        return self.breaker.state(datetime.now(UTC)) is not State.OPEN
+
+    async def carry(self) -> int:
+        """Until nothing is ready and all are back; how many messages the receiver took.
+
+        1. Write down what came back, and claim what is ready, in one transaction: a successor goes at once.
+        2. Send each load by a sender of its own.
+        3. Wait for the first that comes back, or for something to be posted.
+        """
+        taken = 0
+        while True:
+            self._stirred.clear()
+            written, loads = await self._turn()
+            taken += written
+            for load in loads:
+                task = asyncio.create_task(self._send(load))
+                self._going.add(task)
+                task.add_done_callback(self._landed)
+            if not self._going and not self._back:
+                return taken
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await self._stirred.wait()
+
+    async def close(self) -> None:
+        for task in self._going:
+            task.cancel()
+        await asyncio.gather(*self._going, return_exceptions=True)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._going.discard(task)
+        self._stirred.set()
+
+    async def _turn(self) -> tuple[int, list[Load]]:
         now = datetime.now(UTC)
-        async with pool.acquire() as conn:
-            parcels = await claim(conn, channel.name, now, now + channel.timeout + LEASE_MARGIN, AT_ONCE)
-        if not parcels:
-            return delivered
-        delivered += sum(await asyncio.gather(*(_send(pool, channel, parcel, metrics) for parcel in parcels)))
+        back = self._back[:]
+        async with self._pool.acquire() as conn, conn.transaction():
+            await self._write_down(conn, back, now)
+            loads = await self._take(conn, now)
+        del self._back[: len(back)]
+        return sum(self._told(one, now) for one in back), loads
+
+    async def _take(self, conn: Connection, now: datetime) -> list[Load]:
+        room = self.breaker.room(len(self._going), AT_ONCE, now)
+        if self._retired or room == 0:
+            return []
+        if self.lane.pace is None:
+            return [Load([one]) for one in await self._claimed(conn, room, now)]
+        return await self._take_at(self.lane.pace, conn, room, now)
+
+    async def _take_at(self, pace: Pace, conn: Connection, room: int, now: datetime) -> list[Load]:
+        """The pace is held until what it allowed is claimed, so that workers share it."""
+        name = self._channel.name
+        free_at = await hold_pace(conn, name)
+        room = min(room, pace.room(free_at, now))
+        if room == 0:
+            return []
+        if self.lane.form == "notice":
+            loads = await self._gathered(conn, room, now)
+        else:
+            loads = [Load([one]) for one in await self._claimed(conn, room, now)]
+        if loads:
+            deliveries = pace.burst if loads[0].digest else sum(len(load.parcels) for load in loads)
+            await spend_pace(conn, name, pace.spent(free_at, deliveries, now))
+        return loads
+
+    async def _claimed(self, conn: Connection, room: int, now: datetime) -> list[Parcel]:
+        until = now + self._channel.timeout + LEASE_MARGIN
+        return await claim(conn, self._channel.name, now, until, room, self.lane.form)
+
+    async def _gathered(self, conn: Connection, room: int, now: datetime) -> list[Load]:
+        """A few are told one by one, each incident's in their order; more at once."""
+        until = now + self._channel.timeout * MOST_SINGLES + LEASE_MARGIN
+        parcels = await gather(conn, self._channel.name, now, until, MOST_GATHERED)
+        if len(parcels) > min(room, MOST_SINGLES):
+            return [Load(parcels, digest=True)]
+        by_incident = sorted(parcels, key=lambda one: (one.message.about, one.message.sequence))
+        return [Load(list(chain)) for _, chain in groupby(by_incident, key=lambda one: one.message.about)]
+
+    async def _send(self, load: Load) -> None:
+        """What stands behind a message that must be tried again waits with it."""
+        if load.digest:
+            self._come_back(load.parcels, await self._delivered(load.parcels))
+            return
+        for place, parcel in enumerate(load.parcels):
+            error = await self._delivered([parcel])
+            self._come_back([parcel], error)
+            if error and not _is_permanent(error):
+                if behind := load.parcels[place + 1 :]:
+                    self._come_back(behind, NotYetError(BEHIND_ANOTHER))
+                return
+
+    def _come_back(self, parcels: Sequence[Parcel], error: Exception | None) -> None:
+        self._back.append(Outcome(parcels, error, _wait(parcels, error) if error else timedelta(0)))
+
+    async def _delivered(self, parcels: Sequence[Parcel]) -> Exception | None:
+        """None once the receiver has them. The breaker learns at once, before what failed is written down."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._channel.timeout.total_seconds()):
+                if len(parcels) > 1 and isinstance(self._channel, Telling):
+                    await self._channel.deliver_many(parcels)
+                else:
+                    await self._channel.deliver(parcels[0])
+        except Exception as error:  # noqa: BLE001 - whatever a receiver does, the message is tried again later
+            if not isinstance(error, (DeliveryError, TimeoutError)):
+                _log.exception("a delivery raised", channel=self._channel.name)
+            self._learn(parcels[0], error)
+            return error
+        finally:
+            self._metrics.delivery_seconds.labels(channel=self._channel.name).observe(time.monotonic() - began)
+        self._learn(parcels[0], None)
+        return None
+
+    def _learn(self, parcel: Parcel, error: Exception | None) -> None:
+        """What is refused for good, or not ready yet, says nothing about the receiver."""
+        now = datetime.now(UTC)
+        if error is None:
+            self.breaker, turn = self.breaker.taken()
+        elif _is_permanent(error) or isinstance(error, NotYetError):
+            return
+        else:
+            wish = error.retry_after if isinstance(error, DeliveryError) else None
+            self.breaker, turn = self.breaker.refused(parcel.message.about, wish, now)
+        if turn is None:
+            return
+        name, state = self._channel.name, self.breaker.state(now)
+        self._metrics.breaker_open.labels(channel=name).set(state is State.OPEN)
+        rest = (self.breaker.until - now).total_seconds() if self.breaker.until else 0.0
+        _log.warning(
+            "a breaker turned", channel=name, state=state.value, why=turn.value, for_s=round(rest, 1),
+            reason=_reason(error, self._channel) if error else None,
+        )  # fmt: skip
+
+    async def _write_down(self, conn: Connection, back: Sequence[Outcome], now: datetime) -> None:
+        if sent := [parcel for one in back if one.error is None for parcel in one.parcels]:
+            await mark_sent(conn, sent, now)
+        for one in back:
+            if one.error is None:
+                continue
+            if again := one.again(now):
+                await put_off(conn, again, now + one.wait, _reason(one.error, self._channel))
+            if late := one.late(now):
+                await bury(conn, late, now, _reason(one.error, self._channel))
+                await wake_practice(conn, PROVIDER, now)
+
+    def _told(self, one: Outcome, now: datetime) -> int:
+        """Log and count what is written down; how many messages the receiver took."""
+        counted = self._metrics.deliveries
+        name = self._channel.name
+        if one.error is None:
+            counted.labels(channel=name, outcome="sent").inc(len(one.parcels))
+            return len(one.parcels)
+        late = one.late(now)
+        counted.labels(channel=name, outcome="dead").inc(len(late))
+        counted.labels(channel=name, outcome="failed").inc(len(one.parcels) - len(late))
+        first = one.parcels[0]
+        _log.warning(
+            "a delivery failed", channel=name, about=str(first.message.about), sequence=first.message.sequence,
+            messages=len(one.parcels), attempts=first.attempts, reason=_reason(one.error, self._channel),
+            given_up=len(late), again_in_s=round(one.wait.total_seconds(), 1),
+        )  # fmt: skip
+        return 0
 
 
-async def _send(pool: Pool, channel: Channel, parcel: Parcel, metrics: WorkerMetrics) -> bool:
-    try:
-        async with asyncio.timeout(channel.timeout.total_seconds()):
-            await channel.deliver(parcel)
-    except Exception as error:  # noqa: BLE001 - whatever a receiver does, the message is tried again later
-        if not isinstance(error, (DeliveryError, TimeoutError)):
-            _log.exception("a delivery raised", channel=channel.name)
-        await _put_off(pool, channel, parcel, error)
-        metrics.deliveries.labels(channel=channel.name, outcome="failed").inc()
-        return False
-    async with pool.acquire() as conn:
-        await mark_sent(conn, parcel, datetime.now(UTC))
-    metrics.deliveries.labels(channel=channel.name, outcome="sent").inc()
-    return True
-
-
-async def _put_off(pool: Pool, channel: Channel, parcel: Parcel, error: Exception) -> None:
-    reason = _reason(error, channel)
-    wish = error.retry_after if isinstance(error, DeliveryError) else None
-    wait = max(retry_delay(parcel.attempts), wish or timedelta(0))
-    message = parcel.message
-    _log.warning(
-        "a delivery failed",
-        channel=channel.name, about=str(message.about), sequence=message.sequence,
-        attempts=parcel.attempts, reason=reason, again_in_s=round(wait.total_seconds(), 1),
-    )  # fmt: skip
-    async with pool.acquire() as conn:
-        await put_off(conn, parcel, datetime.now(UTC) + wait, reason)
+def _is_permanent(error: Exception) -> bool:
+    return isinstance(error, DeliveryError) and error.permanent
 
 
 def _reason(error: Exception, channel: Channel) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {channel.timeout.total_seconds():g} s"
     return str(error) if isinstance(error, DeliveryError) else type(error).__name__
+
+
+def _wait(parcels: Sequence[Parcel], error: Exception) -> timedelta:
+    wish = error.retry_after if isinstance(error, DeliveryError) else None
+    return max(retry_delay(max(one.attempts for one in parcels)), wish or timedelta(0))
 
 
 def retry_delay(attempts: int) -> timedelta:

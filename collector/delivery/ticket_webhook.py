@@ -1,33 +1,33 @@
 """Tickets to any system that takes a webhook, signed as Standard Webhooks says.
 
-`webhook-id` is the outbox row's id, the same on every attempt: a receiver that honours it gets each event once.
+`webhook-id` is the outbox row's id, the same on every attempt: a receiver that honours it gets each event once, so
+nothing has to settle here and nothing is looked for.
 """
 
 import json
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import httpx
 from standardwebhooks import Webhook
 
+from collector.delivery.answers import retry_after
 from collector.delivery.channel import DeliveryError
-from collector.model.book import TICKETS
+from collector.delivery.written import ticket_url
 from collector.model.message import Notice, TicketMessage
 from collector.store.outbox import Parcel
-
-LONGEST_WISH = timedelta(days=1)
 
 
 class TicketWebhook:
     """One receiver of `ticket.opened`, `ticket.appended`, `ticket.resolved`, `ticket.reopened`."""
 
-    name = TICKETS
-
-    def __init__(self, client: httpx.AsyncClient, url: str, secret: str, public_url: str, timeout: timedelta) -> None:
+    def __init__(
+        self, name: str, client: httpx.AsyncClient, url: str, secret: str, public_url: str, timeout: timedelta
+    ) -> None:
+        self.name = name
         self._client = client
         self._url = url
         self._signer = Webhook(secret)
-        self._public_url = public_url.rstrip("/")
+        self._public_url = public_url
         self.timeout = timeout
 
     async def deliver(self, parcel: Parcel) -> None:
@@ -48,23 +48,11 @@ class TicketWebhook:
         except httpx.HTTPError as error:
             raise DeliveryError(f"no answer: {type(error).__name__}") from error
         if not response.is_success:
-            raise DeliveryError(f"answered {response.status_code}", _retry_after(response, signed_at))
+            raise DeliveryError(f"answered {response.status_code}", retry_after(response, signed_at))
 
 
 def webhook_body(message: TicketMessage, public_url: str) -> str:
     """The event as JSON: `type`, `timestamp` and `data`, as Standard Webhooks recommends."""
     data = message.model_dump(mode="json", exclude={"event", "at"})
-    data["url"] = f"{public_url}/noc#practice-{message.practice_id}"
+    data["url"] = ticket_url(message, public_url)
     return json.dumps({"type": message.event.value, "timestamp": message.at.isoformat(), "data": data})
-
-
-def _retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
-    """Seconds or a date (RFC 9110, section 10.2.3)."""
-    wish = response.headers.get("retry-after", "")
-    if wish.isdecimal():
-        return timedelta(seconds=min(int(wish), LONGEST_WISH.total_seconds()))
-    try:
-        wait = parsedate_to_datetime(wish) - now
-        return min(max(wait, timedelta(0)), LONGEST_WISH)
-    except (ValueError, TypeError):
-        return None

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.escalation.oncall import Roster
-from collector.model.escalation import Action, EscalationPolicy, Step, Taken, Walk
+from collector.model.escalation import Action, EscalationPolicy, Step, Walk
 from collector.model.incident import Incident, IncidentState
 from collector.model.value import earliest
+
+# Whoever is never there in a step's part of the day is looked for again after so many tries: the book may change.
+_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -22,36 +25,42 @@ def decide(
 ) -> Decision:
     """Each step is taken once a walk, in its time, and those that repeat until somebody has it.
 
-    1. What is acknowledged, resolved or held takes none.
+    1. What is acknowledged, resolved or held takes none, and what flaps none while it is quiet.
     2. A step falls due when its time has come, in its part of the day, and somebody is there to be told.
     3. While something else pages for it (`pages`), it does not.
     """
-    if incident.state is not IncidentState.OPEN or incident.walk.held_by:
+    if incident.state is not IncidentState.OPEN or incident.walk.held_by or incident.quiet_since:
         return Decision((), None)
     steps = [(place, one) for place, one in enumerate(policy.steps) if pages or one.action is not Action.PAGE]
-    falls = [(place, _falls_due(one, incident.walk, incident.walk.last(place), roster)) for place, one in steps]
-    due = tuple(place for place, at in falls if at is not None and at <= now)
-    again = [
-        _falls_due(one, incident.walk, Taken(step=place, times=1, at=now), roster)
-        for place, one in steps
-        if place in due
-    ]
-    return Decision(due, earliest([*again, *(at for place, at in falls if place not in due)]))
+    falls = {place: _falls_due(one, incident.walk, place, now, roster) for place, one in steps}
+    due = tuple(place for place, at in falls.items() if at is not None and at <= now)
+    waits = (at for at in falls.values() if at is not None and at > now)
+    walk = incident.walk.after(due, now)
+    again = (_falls_due(policy.steps[place], walk, place, now, roster) for place in due)
+    return Decision(due, earliest((*waits, *again)))
 
 
-def _falls_due(step: Step, walk: Walk, last: Taken | None, roster: Roster) -> datetime | None:
+def _falls_due(step: Step, walk: Walk, place: int, now: datetime, roster: Roster) -> datetime | None:
     """When a step is to be taken, or taken again; none if that is never."""
+    last = walk.last(place)
     if last is None:
-        at: datetime | None = walk.began_at + step.after
-    else:
-        at = last.at + step.repeat if step.repeat else None
-    if at is None or (not step.waits and last is None and not roster.fits(step.when, at)):
-        return None
-    while at is not None:
-        fits = roster.next_fit(step.when, at)
+        at = walk.began_at + step.after
+        fits = step.waits or roster.fits(step.when, at)
+        return _somebody_hears(step, at, now, roster) if fits else None
+    return _somebody_hears(step, last.at + step.repeat, now, roster) if step.repeat else None
+
+
+def _somebody_hears(step: Step, at: datetime, now: datetime, roster: Roster) -> datetime | None:
+    """The first instant from then on in its part of the day at which somebody is there.
+
+    What we are late for is told to whoever is there now.
+    """
+    fits = roster.next_fit(step.when, at)
+    for _ in range(_ROUNDS):
         if fits is None or step.action is Action.TICKET:
             return fits
-        at = roster.somebody_from(step.to, step.action, fits)
-        if at == fits:
-            return at
-    return None
+        there = roster.somebody_from(step.to, step.action, max(fits, now))
+        if there is None or there <= now or there == fits:
+            return there
+        fits = roster.next_fit(step.when, there)
+    return fits

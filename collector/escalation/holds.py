@@ -1,10 +1,10 @@
 """What holds an incident back from notifying anybody, and what comes back when that ends."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.escalation.incidents import Change
+from collector.escalation.incidents import NOBODY_HAS_IT, NOT_SNOOZED, Change, Reconciled, Turn
 from collector.model.campaign import CAMPAIGN, Kind, pattern_of
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
@@ -12,15 +12,10 @@ from collector.model.silence import Silence
 from collector.model.value import earliest
 
 SNOOZE = "snooze"
+_SILENCE = "silence:"
 
-
-@dataclass(frozen=True)
-class Held:
-    """Incidents with what holds them, what changed by it, and when the next hold ends."""
-
-    incidents: tuple[Incident, ...]
-    changes: tuple[Change, ...]
-    next_due: datetime | None
+# What its history and its ticket say of an incident that is back.
+_EXPIRED = "the acknowledgement has expired"
 
 
 @dataclass(frozen=True)
@@ -37,64 +32,81 @@ def needs_two(incident: Incident) -> bool:
     return incident.signature is not None and pattern_of(incident.signature).kind is Kind.RANSOMWARE
 
 
-def hold(incidents: Iterable[Incident], silences: Sequence[Silence], policy: Policy, now: datetime) -> Held:
-    """Whatever has been held back, and still burns when that ends, walks its steps anew: somebody hears of it then."""
-    after: list[Incident] = []
-    changes: list[Change] = []
-    ends: list[datetime | None] = []
-    for incident in incidents:
-        one, change, until = _held(incident, silences, policy, now) if incident.lasts else (incident, None, None)
-        after.append(one)
-        changes += [change] if change else []
-        ends.append(until)
-    return Held(tuple(after), tuple(changes), earliest(ends))
+def hold(incidents: Iterable[Incident], silences: Sequence[Silence], policy: Policy, now: datetime) -> Reconciled:
+    """Whatever has been held back, and still burns when that ends, walks its steps anew: somebody hears of it then.
+
+    An acknowledgement that has expired comes back the same way; what somebody has meanwhile does not.
+    """
+    turns = [_held(one, silences, policy, now) if one.lasts else Turn(one) for one in incidents]
+    return Reconciled(
+        tuple(turn.incident for turn in turns if turn.incident),
+        tuple(change for turn in turns for change in turn.changes),
+        earliest(turn.until for turn in turns),
+    )
 
 
-def _held(
-    incident: Incident, silences: Sequence[Silence], policy: Policy, now: datetime
-) -> tuple[Incident, Change | None, datetime | None]:
-    attended = incident.acknowledged_until if incident.state is IncidentState.ACKNOWLEDGED else None
-    if attended and attended <= now:
-        return *_returned(incident, "the acknowledgement has expired", now), None
-    found = _hold_of(incident, silences, policy, now)
-    until = earliest([attended, found.until if found else None])
-    before = incident.walk.held_by
-    if found is None:
-        return (*_returned(incident, f"{before} has ended", now), until) if before else (incident, None, until)
-    if found.by == before:
-        return incident, None, until
-    walk = incident.walk.model_copy(update={"held_by": found.by})
-    one = incident.model_copy(update={"walk": walk})
-    return one, Change(one, IncidentChange.HELD, found.said), until
+def _held(incident: Incident, silences: Sequence[Silence], policy: Policy, now: datetime) -> Turn:
+    covering = [one for one in silences if _covers(one, incident, policy)]
+    found = _hold_of(incident, covering, now)
+    begins = () if found else (one.begins(now) for one in covering)
+    one, expired = _let_go(incident, now)
+    has_it = one.acknowledged_until if one.state is IncidentState.ACKNOWLEDGED else None
+    until = earliest((has_it, found.until if found else None, *begins))
+    if found:
+        return Turn(*_kept_back(one, found, expired), until)
+    return Turn(*_freed(one, expired, now), until)
 
 
-def _hold_of(incident: Incident, silences: Sequence[Silence], policy: Policy, now: datetime) -> _Hold | None:
+def _let_go(incident: Incident, now: datetime) -> tuple[Incident, bool]:
+    """Without what has ended by the clock: the snooze, and whose it was."""
+    if incident.snoozed_until and incident.snoozed_until <= now:
+        incident = incident.model_copy(update=NOT_SNOOZED)
+    end = incident.acknowledged_until if incident.state is IncidentState.ACKNOWLEDGED else None
+    if end is None or end > now:
+        return incident, False
+    return incident.model_copy(update=NOBODY_HAS_IT), True
+
+
+def _kept_back(incident: Incident, by: _Hold, expired: bool) -> tuple[Incident, tuple[Change, ...]]:
+    if by.by == incident.walk.held_by:
+        return incident, (_in_history(incident, _EXPIRED),) if expired else ()
+    one = incident.model_copy(update={"walk": incident.walk.model_copy(update={"held_by": by.by})})
+    return one, (_in_history(one, by.said),)
+
+
+def _in_history(incident: Incident, said: str) -> Change:
+    return Change(incident, IncidentChange.HELD, said, quiet=True)
+
+
+def _freed(incident: Incident, expired: bool, now: datetime) -> tuple[Incident, tuple[Change, ...]]:
+    """Back to whoever must be told, from its first step on, unless somebody has it."""
+    held_by = incident.walk.held_by
+    if held_by is None and not expired:
+        return incident, ()
+    if incident.state is IncidentState.ACKNOWLEDGED and held_by != SNOOZE:
+        return incident.model_copy(update={"walk": incident.walk.model_copy(update={"held_by": None})}), ()
+    one = incident.model_copy(update={**NOBODY_HAS_IT, "walk": incident.walk.anew(now)})
+    return one, (Change(one, IncidentChange.RETURNED, _EXPIRED if expired else _ended(held_by)),)
+
+
+def _ended(held_by: str | None) -> str:
+    if held_by == SNOOZE:
+        return "the snooze has ended"
+    if held_by is None or held_by.startswith(_SILENCE):
+        return "the silence has ended"
+    return f"{held_by} speaks for it no longer"
+
+
+def _hold_of(incident: Incident, covering: Sequence[Silence], now: datetime) -> _Hold | None:
     if incident.inhibited_by:
         return _Hold(incident.inhibited_by, None, incident.inhibited_by)
-    if incident.snoozed_until and incident.snoozed_until > now:
+    if incident.snoozed_until and incident.snoozed_until > now and not needs_two(incident):
         return _Hold(SNOOZE, incident.snoozed_until, f"snoozed by {incident.snoozed_by}")
-    holding = ((one, one.holds_until(now)) for one in silences if _covers(one, incident, policy))
-    last = max(((one, until) for one, until in holding if until), key=lambda pair: pair[1], default=None)
-    return _Hold(f"silence:{last[0].silence_id}", last[1], f"{last[0].by}: {last[0].reason}") if last else None
+    holding = ((one, until) for one in covering if (until := one.holds_until(now)))
+    last = max(holding, key=lambda pair: pair[1], default=None)
+    return _Hold(f"{_SILENCE}{last[0].silence_id}", last[1], f"{last[0].by}: {last[0].reason}") if last else None
 
 
 def _covers(silence: Silence, incident: Incident, policy: Policy) -> bool:
-    if needs_two(incident) and not silence.approved_by:
-        return False
-    labels: Mapping[str, str] = policy.labels
-    return silence.scope.covers(policy.practice_id, labels, incident.rule, incident.subject)
-
-
-def _returned(incident: Incident, why: str, now: datetime) -> tuple[Incident, Change]:
-    """Back to whoever must be told, from its first step on."""
-    update: dict[str, object] = {"walk": incident.walk.anew(now), "snoozed_until": None, "snoozed_by": None}
-    if (
-        incident.state is IncidentState.ACKNOWLEDGED
-        and incident.acknowledged_until
-        and incident.acknowledged_until <= now
-    ):
-        update |= {
-            "state": IncidentState.OPEN, "acknowledged_at": None, "acknowledged_by": None, "acknowledged_until": None,
-        }  # fmt: skip
-    one = incident.model_copy(update=update)
-    return one, Change(one, IncidentChange.RETURNED, why)
+    covered = silence.scope.covers(policy.practice_id, policy.labels, incident.rule, incident.subject)
+    return covered and (silence.approved_by is not None or not needs_two(incident))

@@ -1,13 +1,13 @@
 """Findings against the incidents that last, or did lately: which open, change, come back, are over."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid5
 
 from collector.escalation.policies import policy_for
 from collector.model.book import Book
-from collector.model.escalation import Walk
+from collector.model.escalation import EscalationPolicy, Walk
 from collector.model.finding import Finding
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
@@ -17,16 +17,33 @@ from collector.model.value import earliest
 # A relapse within a week is the same trouble to whoever had it then; later it is a new one.
 REOPEN_WINDOW = timedelta(days=7)
 
+# What an incident takes from its finding each time.
+_TOLD = ("reason", "facts", "inhibited_by", "signature")
+NOBODY_HAS_IT: Mapping[str, object] = {
+    "state": IncidentState.OPEN, "acknowledged_at": None, "acknowledged_by": None, "acknowledged_until": None,
+}  # fmt: skip
+NOT_SNOOZED: Mapping[str, object] = {"snoozed_until": None, "snoozed_by": None}
+
 _Key = tuple[str, Subject]
 
 
 @dataclass(frozen=True)
 class Change:
-    """An incident as it is after what happened to it."""
+    """An incident as it is after what happened to it; what is `quiet` stands in its history and is told to nobody."""
 
     incident: Incident
     what: IncidentChange
     said: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What becomes of one incident, what changed by it, and when to look at it again."""
+
+    incident: Incident | None
+    changes: tuple[Change, ...] = ()
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -38,49 +55,37 @@ class Reconciled:
     next_due: datetime | None
 
 
+@dataclass(frozen=True)
+class _Judging:
+    policy: Policy
+    book: Book
+    now: datetime
+
+    def steps_for(self, finding: Finding) -> EscalationPolicy:
+        return policy_for(self.book, finding.severity, finding.rule, self.policy.labels)
+
+
 def reconcile(
     known: Iterable[Incident], findings: Iterable[Finding], policy: Policy, book: Book, now: datetime
 ) -> Reconciled:
     """One lasting incident for each (rule, subject) found; those found no longer are resolved.
 
     1. What lasted within a week before opens again instead of anew.
-    2. What somebody closed by hand is closed, and comes back if it is found still after a while.
+    2. What somebody closed by hand is closed, and comes back if it is found still after a while, or has become worse.
     3. What flaps stays open until it has been quiet for a while.
     4. What is grey opens none, and keeps open what is.
     """
+    judging = _Judging(policy, book, now)
     found = {(finding.rule, finding.subject): finding for finding in findings}
     lasting, gone = _sorted(known, now)
-    touched: list[Incident] = []
-    changes: list[Change] = []
-    ends: list[datetime | None] = []
-    for key, finding in found.items():
-        before = lasting.get(key)
-        if before is None:
-            if finding.grey:
-                continue
-            before = gone.get(key)
-            if until := _believed_until(before, book, now):
-                ends.append(until)
-                continue
-            came = (
-                _opened(finding, policy, book, now) if before is None else _reopened(before, finding, policy, book, now)
-            )
-            touched.append(came[-1].incident)
-            changes += came
-            continue
-        if before.closing:
-            continue
-        change = _worsened(before, finding, policy, book, now)
-        changes += [change] if change else []
-        touched.append(change.incident if change else _refreshed(before, finding))
-    for key, incident in lasting.items():
-        if incident.closing is None and key in found:
-            continue
-        after, change, until = _ended(incident, policy, book, now)
-        touched.append(after)
-        changes += [change] if change else []
-        ends.append(until)
-    return Reconciled(tuple(touched), tuple(changes), earliest(ends))
+    turns = [_found(finding, lasting.get(key), gone.get(key), judging) for key, finding in found.items()]
+    turns += [_ended(one, judging) for key, one in lasting.items() if key not in found]
+    turns += [Turn(_over(one)) for key, one in gone.items() if key not in found and one.closing]
+    return Reconciled(
+        tuple(turn.incident for turn in turns if turn.incident),
+        tuple(change for turn in turns for change in turn.changes),
+        earliest(turn.until for turn in turns),
+    )
 
 
 def _sorted(known: Iterable[Incident], now: datetime) -> tuple[dict[_Key, Incident], dict[_Key, Incident]]:
@@ -105,10 +110,21 @@ def shown(findings: Iterable[Finding], lasting: Iterable[Incident]) -> tuple[Fin
     )
 
 
-def _opened(finding: Finding, policy: Policy, book: Book, now: datetime) -> list[Change]:
-    identity = f"{finding.rule}|{finding.subject}|{now.isoformat()}"
+def _found(finding: Finding, lasting: Incident | None, gone: Incident | None, judging: _Judging) -> Turn:
+    if lasting:
+        return _closed(lasting, judging) if lasting.closing else _goes_on(lasting, finding, judging)
+    if finding.grey:
+        return Turn(None)
+    if gone is None:
+        return _opened(finding, judging)
+    until = _believed_until(gone, finding, judging)
+    return Turn(None, until=until) if until else _reopened(gone, finding, judging)
+
+
+def _opened(finding: Finding, judging: _Judging) -> Turn:
+    policy, now = judging.policy, judging.now
     incident = Incident(
-        incident_id=uuid5(policy.practice_id, identity),
+        incident_id=uuid5(policy.practice_id, f"{finding.rule}|{finding.subject}|{now.isoformat()}"),
         rule=finding.rule,
         subject=finding.subject,
         root=finding.root,
@@ -120,98 +136,152 @@ def _opened(finding: Finding, policy: Policy, book: Book, now: datetime) -> list
         opened_at=now,
         openings=(now,),
         policy_version=policy.version,
-        escalation=policy_for(book, finding.severity, finding.rule, policy.labels),
+        escalation=judging.steps_for(finding),
         walk=Walk(began_at=now),
         inhibited_by=finding.inhibited_by,
         signature=finding.signature,
     )
-    return [Change(incident, IncidentChange.OPENED, finding.reason)]
+    return Turn(incident, (Change(incident, IncidentChange.OPENED, finding.reason),))
 
 
-def _reopened(before: Incident, finding: Finding, policy: Policy, book: Book, now: datetime) -> list[Change]:
-    """The same trouble again: its history goes on, and it walks its steps anew."""
-    recent = (*(at for at in before.openings if now - at <= book.flapping.within), now)
-    flapping = len(recent) >= book.flapping.times
-    told = ("root", "severity", "reason", "facts", "inhibited_by", "signature")
-    said = f"{finding.reason}: found still, after {before.resolution}" if before.closing else finding.reason
-    one = before.model_copy(
-        update={name: getattr(finding, name) for name in told}
-        | {
-            "state": IncidentState.OPEN,
-            "since": finding.since.astimezone(UTC),
-            "reopened_at": now,
-            "openings": recent,
-            "flapping": flapping,
-            "acknowledged_at": None,
-            "acknowledged_by": None,
-            "acknowledged_until": None,
-            "closing": None,
-            "resolved_at": None,
-            "resolution": None,
-            "policy_version": policy.version,
-            "escalation": policy_for(book, finding.severity, finding.rule, policy.labels),
-            "walk": before.walk.anew(now),
-            "ticket_id": None,
-            "campaign_id": None,
-        }
-    )
-    changes = [Change(one, IncidentChange.REOPENED, said)]
-    if flapping:
-        changes.append(Change(one, IncidentChange.FLAPPING, f"opened {len(recent)} times lately"))
-    return changes
+def _reopened(before: Incident, finding: Finding, judging: _Judging) -> Turn:
+    """The same trouble again: its history goes on, nothing that people did to it then holds now, and it walks anew.
+
+    What was closed by hand goes on in its ticket at once; else its steps say when it comes to one.
+    """
+    openings = _openings(before, judging)
+    taken = {name: getattr(finding, name) for name in (*_TOLD, "root", "severity")}
+    again: dict[str, object] = {
+        "since": finding.since.astimezone(UTC),
+        "reopened_at": judging.now,
+        "openings": openings,
+        "flapping": _flaps(openings, judging),
+        "quiet_since": None,
+        "closing": None,
+        "resolved_at": None,
+        "resolution": None,
+        "policy_version": judging.policy.version,
+        "escalation": judging.steps_for(finding),
+        "walk": before.walk.anew(judging.now),
+        "ticket_id": before.ticket_id if before.closing else None,
+        "campaign_id": None,
+    }
+    one = before.model_copy(update={**taken, **NOBODY_HAS_IT, **NOT_SNOOZED, **again})
+    changes = [Change(one, IncidentChange.REOPENED, finding.reason)]
+    if before.closing:
+        changes.append(Change(one, IncidentChange.RETURNED, f"found still, after it was {before.resolution}"))
+    return Turn(one, (*changes, *_flapping(one, judging)))
 
 
-def _believed_until(before: Incident | None, book: Book, now: datetime) -> datetime | None:
-    """How long what somebody closed by hand stays closed, although it is found."""
-    if before is None or before.closing is None or before.resolved_at is None:
+def _believed_until(before: Incident, finding: Finding, judging: _Judging) -> datetime | None:
+    """How long what somebody closed by hand stays closed, although it is found; what has become worse does not."""
+    if before.closing is None or before.resolved_at is None or finding.severity.rank < before.severity.rank:
         return None
-    until = before.resolved_at + book.closed_by_hand_for
-    return until if now < until else None
+    until = before.resolved_at + judging.book.closed_by_hand_for
+    return until if judging.now < until else None
 
 
-def _worsened(incident: Incident, finding: Finding, policy: Policy, book: Book, now: datetime) -> Change | None:
-    """A change of severity is news, and for the worse it waits for somebody again; the root stays what it was."""
-    if finding.severity is incident.severity or finding.grey:
-        return None
-    update: dict[str, object] = {"severity": finding.severity}
-    if finding.severity.rank < incident.severity.rank or not incident.walk.taken:
-        update["escalation"] = policy_for(book, finding.severity, finding.rule, policy.labels)
-    if finding.severity.rank < incident.severity.rank:  # what was acknowledged was less
-        update |= {
-            "state": IncidentState.OPEN, "acknowledged_at": None, "acknowledged_by": None, "acknowledged_until": None,
-            "walk": incident.walk.anew(now),
-        }  # fmt: skip
-    worse = _refreshed(incident, finding).model_copy(update=update)
-    return Change(worse, IncidentChange.SEVERITY, finding.severity.value)
-
-
-def _refreshed(incident: Incident, finding: Finding) -> Incident:
+def _goes_on(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
+    """Whatever is found of it is taken, but for what we may only fail to see; the root stays what it was."""
     if finding.grey:
-        return incident  # what we may only fail to see stays as it was
-    told = ("reason", "facts", "inhibited_by", "signature")
-    return incident.model_copy(update={name: getattr(finding, name) for name in told} | {"quiet_since": None})
+        return Turn(incident)
+    taken = {name: getattr(finding, name) for name in _TOLD}
+    one = incident.model_copy(update={**taken, **_calmed(incident, judging)})
+    if finding.severity is incident.severity:
+        return Turn(one)
+    if finding.severity.rank < incident.severity.rank:
+        return _worse(one, finding, judging)
+    return _milder(one, finding, judging)
 
 
-def _ended(
-    incident: Incident, policy: Policy, book: Book, now: datetime
-) -> tuple[Incident, Change | None, datetime | None]:
-    """Resolved, or if it flaps: quiet until then."""
-    because = policy.retirement(incident.subject)
-    if incident.flapping and because is None and incident.closing is None:
-        quiet_since = incident.quiet_since or now
-        until = quiet_since + book.flapping.quiet
-        if now < until:
-            return incident.model_copy(update={"quiet_since": quiet_since}), None, until
-    change = _resolved(incident, because, now)
-    return change.incident, change, None
-
-
-def _resolved(incident: Incident, retired: str | None, now: datetime) -> Change:
-    resolution = "recovered" if retired is None else f"retired: {retired}"
-    if incident.closing:
-        resolution = f"closed by {incident.closing.by}: {incident.closing.because}"
+def _worse(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
+    """What was acknowledged or snoozed was less: somebody hears of it again, unless it comes and goes all the time."""
+    openings, steps = _openings(incident, judging), judging.steps_for(finding)
+    flapping = incident.flapping or _flaps(openings, judging)
+    walks_on = flapping and steps == incident.escalation
     update = {
+        **NOBODY_HAS_IT,
+        **NOT_SNOOZED,
+        "severity": finding.severity,
+        "openings": openings,
+        "flapping": flapping,
+        "escalation": steps,
+        "walk": incident.walk if walks_on else incident.walk.anew(judging.now),
+    }
+    one = incident.model_copy(update=update)
+    change = Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=incident.flapping and walks_on)
+    return Turn(one, (change, *(() if incident.flapping else _flapping(one, judging))))
+
+
+def _milder(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
+    """Whoever was told goes on with it; who was not is told by how bad it is now."""
+    update: dict[str, object] = {"severity": finding.severity}
+    if not incident.walk.taken:
+        update["escalation"] = judging.steps_for(finding)
+    one = incident.model_copy(update=update)
+    return Turn(one, (Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=one.flapping),))
+
+
+def _openings(incident: Incident, judging: _Judging) -> tuple[datetime, ...]:
+    """When it opened or became worse of late, and now; of those that say that it flaps the last ones."""
+    flapping = judging.book.flapping
+    lately = [at for at in incident.openings if judging.now - at <= flapping.within]
+    return (*lately, judging.now)[-flapping.times :]
+
+
+def _flaps(openings: tuple[datetime, ...], judging: _Judging) -> bool:
+    return len(openings) >= judging.book.flapping.times
+
+
+def _flapping(incident: Incident, judging: _Judging) -> tuple[Change, ...]:
+    """Says so, where it does."""
+    if not incident.flapping:
+        return ()
+    of = judging.book.flapping
+    said = f"raised {of.times} times within {of.within}: stays open until it has been quiet for {of.quiet}"
+    return (Change(incident, IncidentChange.FLAPPING, said),)
+
+
+def _calmed(incident: Incident, judging: _Judging) -> Mapping[str, object]:
+    """What flaps has come back from being quiet, or has lasted for so long that it flaps no more."""
+    if incident.quiet_since:
+        return {"quiet_since": None, "openings": _openings(incident, judging)}
+    within = judging.book.flapping.within
+    return {"flapping": incident.flapping and any(judging.now - at <= within for at in incident.openings)}
+
+
+def _ended(incident: Incident, judging: _Judging) -> Turn:
+    """Found no longer: resolved, or if it flaps quiet until it has been so for long enough."""
+    retired = judging.policy.retirement(incident.subject)
+    if incident.closing:
+        return _resolved(_over(incident), _by_hand(incident), judging.now)
+    if retired is None and incident.flapping:
+        quiet_since = incident.quiet_since or judging.now
+        until = quiet_since + judging.book.flapping.quiet
+        if judging.now < until:
+            return Turn(incident.model_copy(update={"quiet_since": quiet_since}), until=until)
+    return _resolved(incident, "recovered" if retired is None else f"retired: {retired}", judging.now)
+
+
+def _closed(incident: Incident, judging: _Judging) -> Turn:
+    """Somebody says that it is over, although it is found: looked at again after a while."""
+    closed = _resolved(incident, _by_hand(incident), judging.now)
+    return Turn(closed.incident, closed.changes, judging.now + judging.book.closed_by_hand_for)
+
+
+def _by_hand(incident: Incident) -> str:
+    return f"closed by {incident.closing.by}: {incident.closing.because}" if incident.closing else ""
+
+
+def _over(incident: Incident) -> Incident:
+    """Whoever closed it was right: what is found after this is a relapse."""
+    return incident.model_copy(update={"closing": None})
+
+
+def _resolved(incident: Incident, resolution: str, now: datetime) -> Turn:
+    update: dict[str, object] = {
         "state": IncidentState.RESOLVED, "resolved_at": now, "resolution": resolution,
-        "flapping": False, "quiet_since": None, "snoozed_until": None, "snoozed_by": None,
+        "flapping": False, "quiet_since": None, **NOT_SNOOZED,
     }  # fmt: skip
-    return Change(incident.model_copy(update=update), IncidentChange.RESOLVED, resolution)
+    one = incident.model_copy(update=update)
+    return Turn(one, (Change(one, IncidentChange.RESOLVED, resolution),))

@@ -34,10 +34,11 @@ def walked(
 
 
 def farewell(incident: Incident, policy: Policy, now: datetime) -> tuple[Incident, tuple[Addressed, ...]]:
-    """Whoever was told hears that it is over, whatever holds it back meanwhile."""
+    """Every channel that told of it tells once that it is over, whatever holds the incident back meanwhile."""
     if incident.lasts or not incident.told:
         return incident, ()
-    one, sent = _tell(incident, incident.told, (NoticeKind.RESOLVED, Action.NOTIFY, 1), policy, now)
+    each = {told.channel: told for told in incident.told}.values()
+    one, sent = _tell(incident, each, (NoticeKind.RESOLVED, Action.NOTIFY, 1), policy, now)
     return one.model_copy(update={"told": ()}), sent
 
 

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 from collector.model.book import Book, Rota
 from collector.model.escalation import Action, When
 from collector.model.incident import Told
-from collector.model.open_time import OpenTime
+from collector.model.open_time import OpenTime, on_the_wall
 from collector.model.value import earliest
 
-_TURN = {"day": 1, "week": 7}
+# Beginnings and ends of hours and overrides: who is not there within so many is there never.
+_TURNS_AHEAD = 1_000
 
 
 class Roster:
@@ -45,9 +46,11 @@ class Roster:
     def somebody_from(self, to: tuple[str, ...], action: Action, at: datetime) -> datetime | None:
         """The first instant from `at` on at which any of these names reaches somebody; none if that never comes."""
         reached: datetime | None = at
-        while reached is not None and not self.reached(to, action, reached):
+        for _ in range(_TURNS_AHEAD):
+            if reached is None or self.reached(to, action, reached):
+                return reached
             reached = earliest(self._turning(name, reached, ()) for name in to)
-        return reached
+        return None
 
     def _ways(self, name: str, action: Action, at: datetime, within: tuple[str, ...]) -> Iterator[Told]:
         if name in self.book.teams and name not in within:
@@ -74,6 +77,7 @@ class Roster:
 
 def _in_turn(rota: Rota, at: datetime) -> str:
     """The turn of the local day on which the last handover was."""
-    local = at.astimezone(ZoneInfo(rota.zone))
-    day = local.date() if local.time() >= rota.handover else local.date() - timedelta(days=1)
-    return rota.people[(day - rota.begins).days // _TURN[rota.turn] % len(rota.people)]
+    day = at.astimezone(ZoneInfo(rota.zone)).date()
+    if at < on_the_wall(day, rota.handover, rota.zone):
+        day -= timedelta(days=1)
+    return rota.people[(day - rota.begins).days // rota.turn_days % len(rota.people)]

@@ -1,7 +1,7 @@
 """Incidents gathered into tickets by root subject: one open ticket for one problem."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -16,7 +16,7 @@ from collector.model.policy import Policy
 from collector.model.subject import PRACTICE, Subject, scopes
 
 # What a ticket says beside the state of its incidents.
-_NOTED = frozenset({IncidentChange.RETURNED, IncidentChange.REOPENED, IncidentChange.FLAPPING})
+_NOTED = frozenset({IncidentChange.RETURNED, IncidentChange.FLAPPING})
 
 
 @dataclass(frozen=True)
@@ -43,48 +43,67 @@ def gather(
        window reopens, else a new one opens.
     2. A ticket closes when the last incident attached to it has resolved.
     3. An incident whose root has become its endpoint moves to that ticket; one that is left empty closes.
-    4. One message a ticket and call, numbered in the ticket's own strict order.
+    4. One message a ticket and call, numbered in the ticket's own strict order; what is held back is not told.
     """
     by_root = _latest_by_root(tickets, now)
     rooted = _rerooted(incidents)
     known = {ticket.ticket_id for ticket in by_root.values()}
-    moving = {one.incident_id for one in rooted if one.lasts and one.ticket_id in known and _moves(one, by_root)}
-    attached = tuple(
-        _attach(one, by_root, wanting.get(one.incident_id), policy, now)
-        if one.incident_id in wanting or one.incident_id in moving
-        else one
-        for one in rooted
-    )
+    moving = {one.incident_id for one in rooted if one.ticket_id in known and _moves(one, by_root)}
+    attached = _attached(rooted, by_root, wanting, moving, policy, now)
     members = _by_ticket(attached)
     left = _by_ticket(one for one in rooted if one.incident_id in moving)
     went = {one.incident_id: one.ticket_id for one in attached}
-    noted = _notes(changes)
+    noted = _notes(changes, attached)
     touched = wanting.keys() | moving | noted.keys()
     told: list[Ticket] = []
     messages: list[Addressed] = []
     for ticket in by_root.values():
         now_of, moved = members[ticket.ticket_id], left[ticket.ticket_id]
-        if moved or any(one.incident_id in touched for one in now_of):
-            after, event = _after(ticket, now_of or moved, bool(now_of), now)
-            notes = tuple(note for one in now_of for note in noted.get(one.incident_id, ()))
-            message = _message(after, event, now_of or moved, notes, policy, now)
-            into = None if now_of else went[moved[0].incident_id]
-            told.append(after)
-            messages.append(Addressed(after.channel, message.model_copy(update={"merged_into": into})))
+        if not moved and not any(one.incident_id in touched for one in now_of):
+            continue
+        after, event = _after(ticket, now_of or moved, bool(now_of), now)
+        if ticket.state is after.state is TicketState.RESOLVED:
+            continue  # closed by hand, and over before it came back
+        notes = tuple(note for one in now_of for note in noted.get(one.incident_id, ()))
+        message = _message(after, event, now_of or moved, notes, policy, now)
+        into = None if now_of else went[moved[0].incident_id]
+        told.append(after)
+        messages.append(Addressed(after.channel, message.model_copy(update={"merged_into": into})))
     return Gathered(attached, tuple(told), tuple(messages))
 
 
-def _notes(changes: Iterable[Change]) -> dict[UUID, list[str]]:
-    """By incident that a ticket hears of: what it says beside."""
+def _attached(
+    rooted: Iterable[Incident],
+    by_root: dict[Subject, Ticket],
+    wanting: Mapping[UUID, str],
+    moving: Collection[UUID],
+    policy: Policy,
+    now: datetime,
+) -> tuple[Incident, ...]:
+    """Each with its ticket; a new one opens where what is wrong with the root itself wants it."""
+    every = tuple(rooted)
+    coming = [one for one in every if one.incident_id in wanting or one.incident_id in moving]
+    coming.sort(key=lambda one: (one.incident_id not in wanting, one.subject != one.root))
+    went = {one.incident_id: _attach(one, by_root, wanting.get(one.incident_id), policy, now) for one in coming}
+    return tuple(went.get(one.incident_id, one) for one in every)
+
+
+def _notes(changes: Iterable[Change], incidents: Iterable[Incident]) -> dict[UUID, list[str]]:
+    """By incident that its ticket hears of: what it says beside. What is held back is heard of once it is over."""
+    held = {one.incident_id for one in incidents if one.lasts and one.walk.held_by}
     noted: dict[UUID, list[str]] = {}
     for change in changes:
+        if change.quiet or change.incident.incident_id in held:
+            continue
         notes = noted.setdefault(change.incident.incident_id, [])
         notes += [change.said] if change.what in _NOTED else []
     return noted
 
 
 def _moves(incident: Incident, by_root: Mapping[Subject, Ticket]) -> bool:
-    """Whether its ticket is another's than its root's."""
+    """Whether its ticket is another's than its root's; what is silenced moves once it is heard of again."""
+    if not incident.lasts or (incident.walk.held_by and not incident.inhibited_by):
+        return False
     own = by_root.get(incident.root)
     return own is None or own.ticket_id != incident.ticket_id
 

@@ -28,6 +28,7 @@ _TITLES: Mapping[str, str] = {
     "endpoint_alert.many": "{count} more alerts{on}",
     "campaign": "Campaign at {count} practices: {kind}",
     "own_outage": "Far fewer heartbeats reach us than should",
+    "undelivered": "Messages by {channel} were given up",
 }
 
 

@@ -24,4 +24,5 @@ HEALS: Mapping[str, str] = {
     "agent_outdated": "a heartbeat of a newer agent",
     "campaign": "the end of the trouble at so many practices that too few are left",
     "own_outage": "our being back, and the time for catching up",
+    "undelivered": "every message that was given up sent after all ('vigie outbox retry'), or dropped",
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from collector.model.calendar import Calendar
 from collector.model.channels import ChannelSpec, Language
@@ -51,6 +51,10 @@ class Rota(Value):
     covers: When = When.ALWAYS
     overrides: tuple[Override, ...] = ()
 
+    @property
+    def turn_days(self) -> int:
+        return 7 if self.turn == "week" else 1
+
 
 class Route(Value):
     """Which policy an incident walks: the first route that fits. What a route does not name fits any."""
@@ -65,9 +69,11 @@ class Route(Value):
 class Flapping(Value):
     """What opens so often within this time is flapping, and held open until it has been quiet for so long."""
 
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
     times: Annotated[int, Field(ge=2, le=100)] = 4
-    within: Duration = timedelta(days=1)
-    quiet: Duration = timedelta(hours=2)
+    within: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(days=1)
+    quiet: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(hours=2)
 
 
 DEFAULT = EscalationPolicy(name="default", steps=(Step(after=timedelta(0), action=Action.TICKET),))

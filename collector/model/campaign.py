@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
 
-from collector.model.finding import Severity
+from collector.model.escalation import Action
 from collector.model.heartbeat import AlertCategory
 from collector.model.incident import Incident
 from collector.model.subject import Subject
@@ -117,7 +117,10 @@ class Fleet(Value):
 
 
 class Campaign(Value):
-    """One that lasts, as the judging of its practices must know it. `one_ticket` is its own, in place of theirs."""
+    """One that lasts, as the judging of its practices must know it.
+
+    `one_ticket` is its own, in place of theirs, and so is the page where it `pages`.
+    """
 
     incident_id: UUID
     subject: Subject
@@ -125,17 +128,19 @@ class Campaign(Value):
     began_at: datetime
     opened_at: datetime
     one_ticket: bool
+    pages: bool
 
     @classmethod
     def of(cls, incident: Incident) -> Self:
+        told_by = {step.action for step in incident.escalation.steps}  # one that is told to nobody speaks for nobody
         return cls(
             incident_id=incident.incident_id,
             subject=incident.subject,
             since=incident.since,
             began_at=datetime.fromisoformat(incident.facts["began_at"]),
-            opened_at=incident.opened_at,
-            # One that is told to nobody speaks for nobody.
-            one_ticket=incident.facts["tickets"] == "parent" and incident.severity is not Severity.NOTICE,
+            opened_at=incident.found_at,
+            one_ticket=incident.facts["tickets"] == "parent" and Action.TICKET in told_by,
+            pages=Action.PAGE in told_by,
         )
 
     def takes(self, since: datetime, found_at: datetime) -> bool:

@@ -4,12 +4,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, ConfigDict, Field, model_validator
+from pydantic import AnyHttpUrl, ConfigDict, Field, StringConstraints, model_validator
 
 from collector.model.duration import Duration
 from collector.model.value import Name, Value
 
 Language = Literal["fr", "en"]
+# One address, without a name: what stands in a header and in the envelope.
+Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x20@,;<>\x7f]+@[^\x00-\x20@,;<>\x7f]+$")]
 
 
 class Secret(Value):
@@ -26,6 +28,8 @@ class Secret(Value):
     def _has_one_place(self) -> Self:
         if (self.env is None) == (self.file is None):
             raise ValueError("a secret stands in `env` or in `file`, one of both")
+        if self.env and self.env.upper().startswith("VIGIE_"):
+            raise ValueError("names that begin with VIGIE_ are kept for settings; call the variable something else")
         return self
 
 
@@ -89,11 +93,22 @@ class MailChannel(_Channel):
     kind: Literal["mail"]
     host: Name
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    """587 with STARTTLS, 465 with TLS from the first byte."""
     security: Literal["starttls", "tls", "none"] = "starttls"
-    sender: Name
-    to: Name
+    authority: Path | None = None
+    """The certificate authority (PEM) of a server of one's own; else those that the system trusts."""
+    sender: Address
+    to: Address
     username: Name | None = None
     password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _signs_in_safely(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("`username` and `password` go together")
+        if self.password and self.security == "none":
+            raise ValueError("a password needs `security: starttls` or `tls`, or anybody on the way can read it")
+        return self
 
 
 class AppriseChannel(_Channel):

@@ -135,6 +135,11 @@ class OpenTime:
         return list(_apart([*self._closures, *((_ticks(gap.start), _ticks(gap.end)) for gap in away)]))
 
 
+def on_the_wall(day: date, at: time, zone: str) -> datetime:
+    """When a wall clock first shows a time, or jumps over it."""
+    return _instant(_on_the_wall(day, at, ZoneInfo(zone)))
+
+
 def open_time(policy: Policy) -> OpenTime:
     return OpenTime(policy.calendar, policy.zone)
 

@@ -250,6 +250,10 @@ class OwnOutage(Setting):
     """How long after an outage of ours new findings wait for what was not yet sent."""
 
 
+class Undelivered(Setting):
+    """Messages were given up that a channel did not take for a day: somebody was not told."""
+
+
 class RuleSettings(Value):
     """One field a rule."""
 
@@ -274,6 +278,7 @@ class RuleSettings(Value):
     agent_outdated: AgentOutdated = AgentOutdated()
     campaign: Campaign = Campaign()
     own_outage: OwnOutage = OwnOutage()
+    undelivered: Undelivered = Undelivered()
 
     def setting(self, rule: str) -> Setting:
         found: Setting = getattr(self, rule)

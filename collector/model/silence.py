@@ -1,6 +1,6 @@
 """An expiring, scoped, reasoned "do not notify": evaluation goes on, and a resolve always passes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import Annotated, Self
 from uuid import UUID
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
+from collector.model.open_time import on_the_wall
 from collector.model.policy import Zone
 from collector.model.subject import Subject, endpoint_subject, scopes
 from collector.model.value import Instant, Label, Name, Value
@@ -42,7 +43,10 @@ class Scope(Value):
 
 
 class Weekly(Value):
-    """A window of every week in local time: from `opens` on each of `days` (0 is Monday) for `lasts`."""
+    """A window of every week: from when the local clock shows `opens` on each of `days` (0 is Monday), for `lasts`.
+
+    In the night in which that time is skipped it opens when the clock jumps over it; where it comes twice, the first.
+    """
 
     zone: Zone
     days: Annotated[frozenset[Annotated[int, Field(ge=0, le=6)]], Field(min_length=1)]
@@ -51,13 +55,18 @@ class Weekly(Value):
 
     def until(self, now: datetime) -> datetime | None:
         """The end of the window that is open now."""
-        today = now.astimezone(ZoneInfo(self.zone)).date()
-        starts = (
-            datetime.combine(day, self.opens, ZoneInfo(self.zone)).astimezone(now.tzinfo)
-            for day in (today - timedelta(days=1), today)
-            if day.weekday() in self.days
-        )
+        # Two days back: the one between may have 23 hours, and a window may last 24.
+        starts = self._openings(now, range(-2, 1))
         return max((start + self.lasts for start in starts if start <= now < start + self.lasts), default=None)
+
+    def opens_after(self, now: datetime) -> datetime:
+        """The next time that it opens."""
+        return min(start for start in self._openings(now, range(9)) if start > now)
+
+    def _openings(self, now: datetime, days: range) -> Iterator[datetime]:
+        today = now.astimezone(ZoneInfo(self.zone)).date()
+        dates = (today + timedelta(days=day) for day in days)
+        return (on_the_wall(day, self.opens, self.zone) for day in dates if day.weekday() in self.days)
 
 
 class Silence(Value):
@@ -80,12 +89,24 @@ class Silence(Value):
             raise ValueError("a silence ends after it begins")
         if self.until - self.since > LONGEST:
             raise ValueError(f"a silence lasts at most {LONGEST.days} days; it can be renewed")
+        if self.approved_by == self.by:
+            raise ValueError("a silence is approved by somebody else than who asked for it")
         return self
 
     def holds_until(self, now: datetime) -> datetime | None:
         """When what it holds now is free again; none while it holds nothing."""
-        over = min(self.until, self.ended_at or self.until)
-        if not self.since <= now < over:
+        if not self.since <= now < self._over:
             return None
-        window = self.weekly.until(now) if self.weekly else over
-        return min(window, over) if window else None
+        window = self.weekly.until(now) if self.weekly else self._over
+        return min(window, self._over) if window else None
+
+    def begins(self, now: datetime) -> datetime | None:
+        """When it next begins to hold something, while it holds nothing."""
+        first = max(now, self.since)
+        if self.weekly and not self.weekly.until(first):
+            first = self.weekly.opens_after(first)
+        return first if now < first < self._over else None
+
+    @property
+    def _over(self) -> datetime:
+        return min(self.until, self.ended_at or self.until)

@@ -26,6 +26,8 @@ _QUICK, _LOOKED = 20, 10
 # Whoever has less to write may be quicker; duration has a part that does not depend on it.
 _QUICKER = 3
 _MUCH_QUICKER = 0.5
+# Of new data what is stored at the least; by a run before, if that one did not tell how much it holds.
+_COMPRESSED = 0.25
 # A database that was compacted is written anew, in as many files as before.
 _COMPACTED, _SAME_FILES = 0.3, 0.9
 
@@ -67,7 +69,7 @@ def _reason(state: JobState, levels: Levels, setting: BackupLooksWrong) -> str |
         return "restore_points_shrinking"
     if _too_fast(levels, setting):
         return "too_fast"
-    if _grown(levels.size, setting):
+    if _grown(levels, setting):
         return "grown"
     return "much_changed" if _much_changed(state, levels, setting) else None
 
@@ -97,7 +99,7 @@ def _shrunk(levels: Levels, setting: BackupLooksWrong) -> bool:
 
 def _compacted(levels: Levels) -> bool:
     size, added, files = levels.size, levels.added, levels.files
-    if size is None or added is None or files is None:
+    if size is None or added is None or files is None or size.value < _NEXT_TO_NOTHING * size.usual:
         return False
     return files.value >= _SAME_FILES * files.lately and added.value >= _COMPACTED * size.value
 
@@ -130,8 +132,15 @@ def _little_to_do(levels: Levels, duration: Level, setting: BackupLooksWrong) ->
     return added.value <= _QUICKER * added.usual * duration.value / duration.usual
 
 
-def _grown(size: Level | None, setting: BackupLooksWrong) -> bool:
-    return size is not None and size.value >= setting.grown * size.most and _off(size, setting)
+def _grown(levels: Levels, setting: BackupLooksWrong) -> bool:
+    """Far more data than ever, and nowhere near as much came in: as of a source that is counted several times.
+
+    What came in is an import or a new share, and as good as its backup. A job that never tells of it says nothing.
+    """
+    size, added = levels.size, levels.added
+    if size is None or added is None or size.value < setting.grown * size.most or not _off(size, setting):
+        return False
+    return max(added.value, added.most) < _COMPRESSED * (size.value - size.most)
 
 
 def _much_changed(state: JobState, levels: Levels, setting: BackupLooksWrong) -> bool:

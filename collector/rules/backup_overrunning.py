@@ -15,6 +15,7 @@ from collector.model.subject import Subject
 from collector.model.value import LATEST, earliest
 from collector.rules.deadline import deadline
 from collector.rules.jobs import WatchedJob, endpoint_name, root_of, watched_jobs
+from collector.rules.liveness import interval
 from collector.rules.rule import Rule
 from collector.rules.usual import usual_duration
 
@@ -31,7 +32,7 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
         if (usual := usual_duration(job.state)) is None:
             continue
         since, limit = job.state.running_since, _limit(usual, policy.rules_of(job.subject).backup_overrunning)
-        long_at = extended(since, since + limit, snapshot.gaps)
+        long_at = extended(since, since + limit + _told_within(job, snapshot), snapshot.gaps)
         missed_at = deadline(job.policy, job.state, snapshot.gaps).missed_at if job.policy else LATEST
         if not long_at <= now < missed_at:
             dues.append(long_at if now < long_at < missed_at else None)
@@ -65,6 +66,12 @@ def _unheard(job: WatchedJob, root: Subject, snapshot: Snapshot) -> bool:
     endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
     behind = endpoint is not None and endpoint.sighting is not None and endpoint.sighting.queued > 0
     return behind or root != job.subject
+
+
+def _told_within(job: WatchedJob, snapshot: Snapshot) -> timedelta:
+    """For how long its end may wait to be told: by the next heartbeat."""
+    endpoint = snapshot.endpoints.get(job.endpoint_id) if job.endpoint_id else None
+    return interval(endpoint) if endpoint else timedelta(0)
 
 
 def _limit(usual: timedelta, setting: BackupOverrunning) -> timedelta:

@@ -3,16 +3,15 @@
 1. Signals of one pattern are laid out by when they happened (`since`), not by when we found them: an attack of one
    night is found when the machines are switched on again, and what waited for our own outage to end did not happen
    at once. Only a gathering in which something was found of late counts, or the past would open campaigns.
-2. A window moves over them. So many practices in it as `_least` says are a campaign.
+2. A window moves over them. So many practices in it as `_least` and `_by_chance` say are a campaign.
 3. It takes what happens or is found while it lasts: until nothing joined it for a window and all of it is over, or
-   for a week; then whoever still has the trouble has it alone.
+   for a week from when it opened; then whoever still has the trouble has it alone, and the next attack is a new one.
 
 How many practices are too many to be chance:
 - Ransomware: as many as are set. It is too dangerous to wait, and too rare to meet by chance.
-- Everything else, protection that is switched off too, is weighed against how often it comes in four weeks before.
-  Of what comes to `u` practices within a window, six times the root of `u` more is beyond chance (of independent
-  events, that is how far their number strays), added to one less than are set, so that something new takes as many
-  as are set.
+- Everything else, protection that is switched off too, is weighed against how often it came in four weeks before:
+  so many that events which know nothing of each other would bring them together once in a hundred years, and as many
+  as are set at the least, which something new takes.
 - A backup tool fails somewhere each night. Only if it failed at three of ten practices that ran it, is it the tool.
 - Silence counts within minutes, since machines come and go all day, and at one practice of a hundred at least: a
   street without power is no campaign of a fleet of thousands.
@@ -23,7 +22,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, sqrt
+from math import ceil, exp, lgamma, log
 from uuid import UUID
 
 from collector.model.campaign import CAMPAIGN, Campaign, Fleet, Kind, Pattern, Signal, pattern_of
@@ -32,7 +31,8 @@ from collector.model.rule_settings import Campaign as Setting
 from collector.model.value import earliest
 
 USUAL_OVER = timedelta(days=28)  # four of each weekday
-STRAYS = 6
+YEAR = timedelta(days=365)
+A_YEAR = 0.01  # false campaigns of a pattern that chance may make
 LONGEST = timedelta(days=7)  # after a week a practice that still has the trouble is a case of its own
 SILENT_WITHIN = timedelta(minutes=15)  # a line or a power cut takes a region down in one; heartbeats tell within ten
 TOOL_SHARE = 0.3
@@ -69,7 +69,7 @@ def correlate(
     for pattern, alike in _by_pattern(signals).items():
         campaign = known.get(pattern.subject)
         gathering = _of(campaign, alike) if campaign else _gathered(pattern, alike, fleet, setting, now)
-        ends_at = _ends_at(gathering.signals, _width(pattern, setting)) if gathering else now
+        ends_at = _ends_at(gathering.signals, campaign, _width(pattern, setting)) if gathering else now
         if gathering and now < ends_at:
             found.append(_finding(pattern, gathering, setting))
             dues.append(min(ends_at, gathering.fresh_until or ends_at))
@@ -100,12 +100,12 @@ def _gathered(
     width = _width(pattern, setting)
     told = [one for one in alike if pattern.kind is Kind.RANSOMWARE or one.since >= one.watched_since + NEW_FOR]
     told.sort(key=lambda one: (one.since, one.practice_id))
-    floor = _least(pattern, 0, fleet, setting)
+    least = _least(pattern, fleet, setting)
     for window, practices in _windows(told, width):
-        if practices < floor:
+        if practices < least:
             continue
         began_at, fresh_until = window[0].since, max(one.found_at for one in window) + width
-        if now < fresh_until and practices >= _least(pattern, _usual(told, began_at, width), fleet, setting):
+        if now < fresh_until and (pattern.kind is Kind.RANSOMWARE or practices >= _by_chance(told, began_at, width)):
             taken = tuple(one for one in told if one.since >= began_at)
             return _Gathering(window[-1].since, began_at, taken, fresh_until)
     return None
@@ -126,28 +126,43 @@ def _windows(ordered: Sequence[Signal], width: timedelta) -> Iterator[tuple[dequ
         yield window, len(practices)
 
 
+def _by_chance(ordered: Sequence[Signal], began_at: datetime, width: timedelta) -> int:
+    """How many practices independent events (Poisson's) bring together within a window no oftener than `A_YEAR`."""
+    usual = _usual(ordered, began_at, width)
+    others = int(usual) + 1
+    while usual and usual * (YEAR / width) * _share_with(others, usual) > A_YEAR:
+        others += 1
+    return others + 1 if usual else 0
+
+
 def _usual(ordered: Sequence[Signal], began_at: datetime, width: timedelta) -> float:
-    """How many practices a window held on the average of the weeks before."""
-    before = (one for one in ordered if began_at - USUAL_OVER <= one.since < began_at)
+    """How many practices a window held on the average of the weeks before, as far as any practice was watched."""
+    first = max(began_at - USUAL_OVER, min(one.watched_since for one in ordered) + NEW_FOR)
+    before = (one for one in ordered if first <= one.since < began_at)
     held = {(one.practice_id, (began_at - one.since) // width) for one in before}
-    return len(held) / (USUAL_OVER / width)
+    return len(held) / max(1.0, (began_at - first) / width)
 
 
-def _least(pattern: Pattern, usual: float, fleet: Fleet, setting: Setting) -> int:
-    """How many practices make a campaign of this pattern."""
-    if pattern.kind is Kind.RANSOMWARE:
-        return setting.practices
-    least = setting.practices - 1 + usual + STRAYS * sqrt(usual)
+def _share_with(others: int, usual: float) -> float:
+    """The share of windows that hold at least so many; more than are usual, so that each more is rarer by a factor."""
+    exactly = exp(others * log(usual) - usual - lgamma(others + 1))
+    return exactly / (1 - usual / (others + 1))
+
+
+def _least(pattern: Pattern, fleet: Fleet, setting: Setting) -> int:
+    """How many practices make a campaign of this pattern, whatever is usual."""
     if pattern.kind is Kind.BACKUP_TOOL:
-        least = max(least, fleet.tools.get(pattern.of, 0) * TOOL_SHARE)
+        return max(setting.practices, ceil(fleet.tools.get(pattern.of, 0) * TOOL_SHARE))
     if pattern.kind is Kind.SILENCE:
-        least = max(least, fleet.practices * SILENT_SHARE)
-    return max(setting.practices, ceil(least))
+        return max(setting.practices, ceil(fleet.practices * SILENT_SHARE))
+    return setting.practices
 
 
-def _ends_at(signals: Sequence[Signal], width: timedelta) -> datetime:
+def _ends_at(signals: Sequence[Signal], campaign: Campaign | None, width: timedelta) -> datetime:
+    """Counted from the last that joined, and at most from its opening: among thousands somebody would join for ever."""
     joined_at = max(one.found_at for one in signals)
-    return joined_at + (max(LONGEST, width) if any(one.lasts for one in signals) else width)
+    ends_at = joined_at + (max(LONGEST, width) if any(one.lasts for one in signals) else width)
+    return min(ends_at, campaign.opened_at + max(LONGEST, width)) if campaign else ends_at
 
 
 def _finding(pattern: Pattern, gathering: _Gathering, setting: Setting) -> Finding:

@@ -11,8 +11,9 @@ from collector.model.heartbeat import Role
 from collector.model.open_time import open_time
 from collector.model.policy import Policy
 from collector.model.snapshot import EndpointState, Snapshot
-from collector.model.subject import endpoint_subject
+from collector.model.subject import endpoint_subject, scopes
 from collector.model.value import earliest
+from collector.rules.backup_late import NAME as BACKUP_LATE
 from collector.rules.endpoints import watched_endpoints
 from collector.rules.liveness import interval, last_seen, silent_at
 from collector.rules.rule import Rule
@@ -58,6 +59,21 @@ def _finding(endpoint: EndpointState, since: datetime) -> Finding:
             "interval_s": str(int(interval(endpoint).total_seconds())),
         },
     )
+
+
+def speaking(judged: Evaluation) -> Evaluation:
+    """It speaks for the late backups of its machine; one that is missed tells for itself."""
+    told = (found for found in judged.findings if found.rule == NAME and not found.grey)
+    silent = {found.subject for found in told if found.severity is not Severity.NOTICE}
+    if not silent:
+        return judged
+    findings = (
+        found.model_copy(update={"inhibited_by": NAME})
+        if found.rule == BACKUP_LATE and not silent.isdisjoint(scopes(found.subject))
+        else found
+        for found in judged.findings
+    )
+    return judged.model_copy(update={"findings": tuple(findings)})
 
 
 HEARTBEAT_MISSING = Rule(NAME, check)

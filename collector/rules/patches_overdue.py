@@ -3,6 +3,9 @@
 Sources of the deadlines: the UK's Cyber Essentials asks for updates against critical and high risks within 14 days
 (Requirements for IT Infrastructure, security update management); FedRAMP's continuous monitoring gives 30 days to
 high and 90 to moderate risks. They count from the release; where that is unknown, from when one was first missing.
+
+A scan that is too old is no news, good or bad. A deadline that came while the machine was silent is neither: one that
+is off endangers nobody, and what it installed before is not told yet.
 """
 
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from collector.model.snapshot import PatchState, Snapshot
 from collector.model.subject import Subject
 from collector.model.value import earliest
 from collector.rules.endpoints import watched_endpoints
+from collector.rules.liveness import silent_at
 from collector.rules.rule import Rule
 
 NAME = "patches_overdue"
@@ -41,8 +45,11 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
         dues.extend(at for at in (stale_at, *(one.since for one in lacks)) if at > now)
         late = [one for one in lacks if one.since <= min(now, stale_at)]
         if late:
-            grey = "patches_stale" if stale_at <= now else None
-            findings.append(_finding(subject, endpoint.name, endpoint.patches, sorted(late, key=_weight), grey))
+            heard = [one for one in late if one.since < silent_at(endpoint, snapshot.gaps)]
+            told = sorted(heard or late, key=_weight)
+            unheard = None if heard else "endpoint_silent"
+            grey = "patches_stale" if stale_at <= now else unheard
+            findings.append(_finding(subject, endpoint.name, endpoint.patches, told, grey))
     return Evaluation(findings=tuple(findings), next_due=earliest(dues))
 
 
@@ -61,7 +68,7 @@ def _weight(lack: _Lack) -> int:
 
 
 def _finding(subject: Subject, endpoint: str, patches: PatchState, late: list[_Lack], grey: str | None) -> Finding:
-    """One for a machine: the worst, with what else is late. A scan that is too old is no news, good or bad."""
+    """One for a machine: the worst, with what else is late."""
     worst = late[0]
     facts = dict(_fact(one, patches) for one in late)
     return Finding(

@@ -16,7 +16,7 @@ from collector.rules.backup_warning import BACKUP_WARNING
 from collector.rules.clock_skew import CLOCK_SKEW
 from collector.rules.endpoint_alert import ENDPOINT_ALERT
 from collector.rules.endpoint_without_backup import ENDPOINT_WITHOUT_BACKUP
-from collector.rules.heartbeat_missing import HEARTBEAT_MISSING
+from collector.rules.heartbeat_missing import HEARTBEAT_MISSING, speaking
 from collector.rules.heartbeats_lost import HEARTBEATS_LOST
 from collector.rules.offline_copy import OFFLINE_COPY
 from collector.rules.own_outage import greyed
@@ -60,7 +60,7 @@ def evaluate(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     findings = [as_set for result in results for found in result.findings if (as_set := _as_set(found, policy))]
     findings.sort(key=lambda found: (found.severity.rank, found.since, found.rule, found.subject))
     judged = Evaluation(findings=tuple(findings), next_due=earliest(result.next_due for result in results))
-    return inhibited(greyed(judged, snapshot, policy, now), snapshot, policy, now)
+    return speaking(inhibited(greyed(judged, snapshot, policy, now), snapshot, policy, now))
 
 
 def _as_set(found: Finding, policy: Policy) -> Finding | None:

@@ -30,8 +30,11 @@ async def signals_since(conn: Connection, since: datetime) -> list[Signal]:
 
 
 async def lasting_campaigns(conn: Connection) -> tuple[Campaign, ...]:
-    rows = await conn.fetch(_LASTING, PROVIDER, CAMPAIGN)
-    return tuple(Campaign.of(Incident.model_validate_json(row[0])) for row in rows)
+    return tuple(Campaign.of(one) for one in await lasting_campaign_incidents(conn))
+
+
+async def lasting_campaign_incidents(conn: Connection) -> list[Incident]:
+    return [Incident.model_validate_json(row[0]) for row in await conn.fetch(_LASTING, PROVIDER, CAMPAIGN)]
 
 
 async def fleet_of(conn: Connection, *, tools_since: datetime | None) -> Fleet:

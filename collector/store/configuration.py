@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from collector.model.book import Book
 from collector.model.policy import Policy
 from collector.store.audit import record_deed, record_deeds
 from collector.store.connect import Connection
+from collector.store.escalation import practices_with_incidents, put_book
 from collector.store.job_slugs import put_slugs
 from collector.store.wakes import wake_practices
 
@@ -88,21 +90,32 @@ async def put_policies(
     actor: str,
     summary: str,
     rules: str | None = None,
+    book: Book | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Put policies in force, and rules where they changed, as one new version. The caller holds the transaction."""
+    """Put policies in force, and rules and the book where they changed, as one new version.
+
+    The caller holds the transaction.
+    """
     version = int(await conn.fetchval(_NEW_VERSION, at, actor, summary))
     if rules is not None:
         await conn.execute(_ADD_RULES, version, rules)
-        await record_deed(
-            conn, at=at, actor=actor, action="configure", practice_id=None, subject="rules",
-            detail={"version": str(version), "summary": summary},
-        )  # fmt: skip
+        await _record(conn, "rules", version, at=at, actor=actor, summary=summary)
+    if book is not None:
+        await put_book(conn, version, book)
+        await wake_practices(conn, await practices_with_incidents(conn), at)
+        await _record(conn, "escalation", version, at=at, actor=actor, summary=summary)
     for start in range(0, len(policies), AT_ONCE):
         some = [one.model_copy(update={"version": version}) for one in policies[start : start + AT_ONCE]]
         await _put_some(conn, some, version, at=at, actor=actor, summary=summary)
         advance(len(some))
     return version
+
+
+async def _record(conn: Connection, subject: str, version: int, *, at: datetime, actor: str, summary: str) -> None:
+    """What concerns all practices."""
+    detail = {"version": str(version), "summary": summary}
+    await record_deed(conn, at=at, actor=actor, action="configure", practice_id=None, subject=subject, detail=detail)
 
 
 async def _put_some(

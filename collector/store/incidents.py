@@ -13,11 +13,11 @@ Kept = TypeVar("Kept", Incident, Ticket)
 
 _RECENT = """
     SELECT practice_id, to_jsonb(i) - 'practice_id' AS body FROM incident AS i
-    WHERE practice_id = ANY ($1::uuid[]) AND (resolved_at IS NULL OR resolved_at > $2) ORDER BY opened_at, incident_id
+    WHERE practice_id = ANY ($1::uuid[]) AND (resolved_at IS NULL OR resolved_at >= $2) ORDER BY opened_at, incident_id
 """
 _TICKETS = """
     SELECT practice_id, to_jsonb(t) - 'practice_id' AS body FROM ticket AS t
-    WHERE practice_id = ANY ($1::uuid[]) AND (state = 'open' OR resolved_at > $2) ORDER BY opened_at, ticket_id
+    WHERE practice_id = ANY ($1::uuid[]) AND (state = 'open' OR resolved_at >= $2) ORDER BY opened_at, ticket_id
 """
 _PUT_INCIDENTS = """
     INSERT INTO incident

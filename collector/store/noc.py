@@ -15,6 +15,8 @@ from collector.store.connect import Connection
 class LastingIncident:
     """An incident as the NOC shows it; `sent` and `unsent` count the messages of its ticket.
 
+    `held_by` is why nobody is told of it now, `closed_by` who says that it is over.
+
     Of a campaign, at how many practices it is, and the first of them by name.
     """
 
@@ -26,6 +28,13 @@ class LastingIncident:
     since: datetime
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    acknowledged_until: datetime | None
+    snoozed_until: datetime | None
+    snoozed_by: str | None
+    assigned_to: str | None
+    closed_by: str | None
+    flapping: bool
+    held_by: str | None
     endpoint: str | None
     job: str | None
     ticket: TicketState | None
@@ -65,7 +74,9 @@ _COUNTS = """
 # Bounded for each practice: a dead server's thirty late jobs must not bury its neighbours.
 _LASTING = """
     SELECT i.practice_id, i.incident_id, i.rule || '.' || i.reason AS code, i.severity, i.state, i.since,
-        i.acknowledged_at, i.acknowledged_by, i.facts ->> 'endpoint' AS endpoint, i.facts ->> 'job' AS job,
+        i.acknowledged_at, i.acknowledged_by, i.acknowledged_until, i.snoozed_until, i.snoozed_by, i.assigned_to,
+        i.closing ->> 'by' AS closed_by, i.flapping, i.walk ->> 'held_by' AS held_by,
+        i.facts ->> 'endpoint' AS endpoint, i.facts ->> 'job' AS job,
         t.state AS ticket, sending.sent, sending.unsent, sending.last_error,
         CASE WHEN i.rule = 'campaign' THEN (i.facts ->> 'count')::int END AS practices,
         coalesce(string_to_array(i.facts ->> 'practices', E'\n'), '{}') AS named

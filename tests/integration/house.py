@@ -99,8 +99,8 @@ def message(practice_id: UUID, ticket_id: UUID, sequence: int, at: datetime = NO
 
 
 _ADD_TICKET = """
-    INSERT INTO ticket (practice_id, ticket_id, root, state, severity, title, opened_at, sequence)
-    VALUES ($1, $2, $4, 'open', 'critical', 'A ticket', $3, 1)
+    INSERT INTO ticket (practice_id, ticket_id, root, channel, state, severity, title, opened_at, sequence)
+    VALUES ($1, $2, $4, 'tickets', 'open', 'critical', 'A ticket', $3, 1)
 """
 
 

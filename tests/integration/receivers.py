@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from collector.delivery.ticket_webhook import TicketWebhook
+from collector.model.book import TICKETS
 
 SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
 
@@ -42,4 +43,4 @@ async def webhook(
     url: str, secret: str = SECRET, timeout: timedelta = timedelta(seconds=10)
 ) -> AsyncIterator[TicketWebhook]:
     async with httpx.AsyncClient() as client:
-        yield TicketWebhook(client, f"{url}/webhook", secret, "https://vigie.example/", timeout)
+        yield TicketWebhook(TICKETS, client, f"{url}/webhook", secret, "https://vigie.example/", timeout)

@@ -103,7 +103,7 @@ def test_both_languages_have_the_same_keys_and_blanks() -> None:
 def composed() -> set[str]:
     """Every key that code may put together, whether or not it has a text."""
     named = {prefix + name + end for prefix, names, suffixes in COMPOSED for name in names for end in suffixes}
-    return named | {"protection.none", "reason.other"} | {f"reason.{reason}" for reason in all_reasons()}
+    return named | {"protection.none", "reason.other", "reason.channel_test.test"} | {f"reason.{reason}" for reason in all_reasons()}
 
 
 @pytest.mark.parametrize("name", [*Extent, *Lapse, *Kind, *WayOut, *Digit])

@@ -207,6 +207,26 @@ def test_silence_counts_within_minutes(apart: timedelta, found: bool) -> None:
     assert bool(correlated(silent).findings) is found
 
 
+@pytest.mark.parametrize(("a_day", "least"), [(0.5, 3), (1.5, 4), (3, 4), (4, 5), (12, 6)])
+def test_silence_is_weighed_against_how_often_practices_fall_silent_of_themselves(a_day: float, least: int) -> None:
+    before = usually(a_day, "practice_silent")
+    silent = [signal(n, signature="practice_silent") for n in range(1, least + 1)]
+    assert correlated([*before, *silent[:-1]]).findings == ()
+    assert counts(correlated([*before, *silent])) == [str(least)]
+
+
+@pytest.mark.parametrize(("watched", "least"), [(3 * DAY, 12), (8 * DAY, 8), (60 * DAY, 5)])
+def test_what_is_usual_counts_from_when_practices_are_watched(watched: timedelta, least: int) -> None:
+    """Eight in the last two days and a half, whatever was before."""
+    signals = [
+        *(signal(100 + n, NOW - WINDOW - n * 6 * HOUR, "protection_off", lasts=False) for n in range(8)),
+        *(signal(n, signature="protection_off") for n in range(1, least + 1)),
+    ]
+    signals = [one._replace(watched_since=NOW - watched) for one in signals]
+    assert correlated(signals[:-1]).findings == ()
+    assert counts(correlated(signals)) == [str(least)]
+
+
 @pytest.mark.parametrize(
     ("signature", "watched", "found"),
     [
@@ -225,7 +245,8 @@ def test_a_rule_that_is_off_finds_none() -> None:
 
 
 def lasting(began_at: datetime = NOW, opened_at: datetime = NOW, **more: object) -> Campaign:
-    fields = {"incident_id": UUID(int=99), "subject": "campaign:ransomware", "since": NOW, "one_ticket": True}
+    told = {"one_ticket": True, "pages": True}
+    fields = {"incident_id": UUID(int=99), "subject": "campaign:ransomware", "since": NOW, **told}
     return Campaign.model_validate({**fields, "began_at": began_at, "opened_at": opened_at, **more})
 
 
@@ -249,6 +270,13 @@ def test_it_ends_a_window_after_the_last_when_all_is_over_and_after_a_week_in_an
     signals = [signal(n, lasts=lasts) for n in (1, 2, 3)]
     assert correlated(signals, NOW + length - TICK, lasting=[lasting()]).next_due == NOW + length
     assert correlated(signals, NOW + length, lasting=[lasting()]).findings == ()
+
+
+@pytest.mark.parametrize(("late", "found"), [(-TICK, True), (timedelta(0), False)])
+def test_it_ends_a_week_after_it_opened_though_others_join_it_day_by_day(late: timedelta, found: bool) -> None:
+    """Among thousands somebody always has the same trouble: a new attack must not go under in last month's."""
+    signals = [signal(n, NOW + n * DAY) for n in range(7)]
+    assert bool(correlated(signals, NOW + LONGEST + late, lasting=[lasting()]).findings) is found
 
 
 SIGNATURES = [RANSOM, "alert:malware:x", "backup_failed:restic", "practice_silent"]

@@ -4,31 +4,20 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from collector.escalation.policies import DEFAULT
 from collector.model.finding import Severity
 from collector.model.incident import Incident, IncidentState
-from collector.model.subject import job_subject
 from collector.scenario.differences import Shift, differences
-from tests.factories import ENDPOINT, HOUR, NOW, new_id
+from tests.factories import HOUR, NOW, finding, incident, new_id
 
 
-def incident(opens: int, over: int | None, severity: Severity = Severity.CRITICAL, job: str = "daily") -> Incident:
+def raised(opens: int, over: int | None, severity: Severity = Severity.CRITICAL, job: str = "daily") -> Incident:
     """Hours after NOW; none while it lasts."""
-    subject = job_subject(ENDPOINT, job)
-    return Incident(
+    return incident(
+        finding(job=job, severity=severity),
+        at=NOW + opens * HOUR,
         incident_id=new_id(),
-        rule="backup_missed",
-        subject=subject,
-        root=subject,
-        severity=severity,
-        reason="not_run",
-        facts={},
         state=IncidentState.OPEN if over is None else IncidentState.RESOLVED,
-        since=NOW,
-        opened_at=NOW + opens * HOUR,
         resolved_at=None if over is None else NOW + over * HOUR,
-        policy_version=1,
-        escalation=DEFAULT,
     )
 
 
@@ -39,20 +28,20 @@ WARNING = Severity.WARNING
     ("before", "after", "shifts"),
     [
         ([], [], []),
-        ([incident(1, 2)], [incident(1, 2)], []),
-        ([incident(1, 2)], [incident(1, 3)], []),  # for how long it lasts is no news
-        ([incident(1, None)], [incident(1, None)], []),
-        ([], [incident(1, 2)], [Shift.ADDED]),
-        ([incident(1, 2)], [], [Shift.GONE]),
-        ([incident(2, 4)], [incident(1, 4)], [Shift.EARLIER]),
-        ([incident(1, 4)], [incident(2, 4)], [Shift.LATER]),
-        ([incident(1, 2)], [incident(2, 3)], [Shift.GONE, Shift.ADDED]),  # one was over when the other began
-        ([incident(1, 3)], [incident(2, 3)], [Shift.LATER]),
-        ([incident(1, None)], [incident(9, None)], [Shift.LATER]),
-        ([incident(1, 2, WARNING)], [incident(1, 2)], [Shift.WORSE]),
-        ([incident(1, 2)], [incident(1, 2, WARNING)], [Shift.MILDER]),
-        ([incident(1, 9)], [incident(1, 2), incident(4, 9)], [Shift.ADDED]),  # one that is broken in two
-        ([incident(1, 2)], [incident(1, 2, job="other")], [Shift.GONE, Shift.ADDED]),
+        ([raised(1, 2)], [raised(1, 2)], []),
+        ([raised(1, 2)], [raised(1, 3)], []),  # for how long it lasts is no news
+        ([raised(1, None)], [raised(1, None)], []),
+        ([], [raised(1, 2)], [Shift.ADDED]),
+        ([raised(1, 2)], [], [Shift.GONE]),
+        ([raised(2, 4)], [raised(1, 4)], [Shift.EARLIER]),
+        ([raised(1, 4)], [raised(2, 4)], [Shift.LATER]),
+        ([raised(1, 2)], [raised(2, 3)], [Shift.GONE, Shift.ADDED]),  # one was over when the other began
+        ([raised(1, 3)], [raised(2, 3)], [Shift.LATER]),
+        ([raised(1, None)], [raised(9, None)], [Shift.LATER]),
+        ([raised(1, 2, WARNING)], [raised(1, 2)], [Shift.WORSE]),
+        ([raised(1, 2)], [raised(1, 2, WARNING)], [Shift.MILDER]),
+        ([raised(1, 9)], [raised(1, 2), raised(4, 9)], [Shift.ADDED]),  # one that is broken in two
+        ([raised(1, 2)], [raised(1, 2, job="other")], [Shift.GONE, Shift.ADDED]),
     ],
 )
 def test_two_histories_differ(before: list[Incident], after: list[Incident], shifts: list[Shift]) -> None:
@@ -60,7 +49,7 @@ def test_two_histories_differ(before: list[Incident], after: list[Incident], shi
 
 
 def test_differences_are_told_in_the_order_of_their_time() -> None:
-    moved = differences([incident(5, 6)], [incident(1, 2, job="other"), incident(8, 9)])
+    moved = differences([raised(5, 6)], [raised(1, 2, job="other"), raised(8, 9)])
     opened: list[datetime] = [one.incident.opened_at for one in moved]
     assert opened == sorted(opened)
     assert opened[0] == NOW + timedelta(hours=1)

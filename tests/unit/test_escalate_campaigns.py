@@ -14,7 +14,7 @@ from collector.model.rule_settings import Campaign as Setting
 from collector.model.rule_settings import RuleSettings
 from collector.model.snapshot import Snapshot
 from collector.rules.correlate import LONGEST
-from tests.factories import DAY, NOW, finding
+from tests.factories import DAY, NOW, finding, incident
 from tests.unit.test_correlate import RANSOM, at_each, lasting
 
 
@@ -58,14 +58,8 @@ def test_what_was_before_a_campaign_is_not_of_it(opened_at: datetime, belongs: b
 
 
 def _incident(signature: str | None, ticketed: bool, at: datetime = NOW) -> Incident:
-    return Incident.model_validate(
-        {
-            "incident_id": UUID(int=5), "rule": "backup_missed", "subject": finding().subject, "root": finding().root,
-            "severity": "critical", "reason": "x", "facts": {}, "state": "open", "since": at, "opened_at": at,
-            "policy_version": 1, "escalation": {"name": "default", "steps": ()}, "signature": signature,
-            "ticket_id": UUID(int=6) if ticketed else None,
-        }
-    )  # fmt: skip
+    known = incident(finding(signature=signature, since=at), at=at)
+    return known.model_copy(update={"ticket_id": UUID(int=6)}) if ticketed else known
 
 
 def test_those_are_told_who_do_not_know_of_their_campaign_or_of_its_end() -> None:

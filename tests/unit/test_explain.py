@@ -3,10 +3,9 @@
 import pytest
 
 from collector.configuration.rules import RulesForm
-from collector.escalation.incidents import reconcile
 from collector.explain.explain import Case, explain
 from collector.model.heartbeat import RunStatus
-from tests.factories import NOW, finding, job_policy, job_state, policy, run, snapshot
+from tests.factories import NOW, finding, incident, job_policy, job_state, policy, run, snapshot
 
 FAILED = finding("backup_failed", reason="failed")
 
@@ -14,13 +13,13 @@ FAILED = finding("backup_failed", reason="failed")
 @pytest.mark.parametrize("speaker", [None, "campaign"])
 def test_a_finding_that_a_campaign_speaks_for_says_so(speaker: str | None) -> None:
     configured = policy([job_policy()])
-    (incident,), _ = reconcile((), [FAILED.model_copy(update={"inhibited_by": speaker})], configured, NOW)
+    known = incident(FAILED.model_copy(update={"inhibited_by": speaker}))
     case = Case(
         snapshot=snapshot(jobs=[job_state(last_run=run(NOW, RunStatus.FAILED))]),
         policy=configured,
         rules=RulesForm(),
         version=None,
-        incidents={(incident.rule, incident.subject): incident},
+        incidents={(known.rule, known.subject): known},
         reason=str,
         now=NOW,
     )

@@ -16,7 +16,7 @@ from collector.model.policy import Every
 from collector.model.snapshot import EndpointState, JobState
 from collector.model.subject import Subject, endpoint_subject, job_subject
 from tests.factories import DAY, HOUR, MINUTE, NOW, endpoint_state, job_policy, job_state, policy, run, snapshot
-from tests.unit.test_tickets import House
+from tests.unit.house import House
 
 MACHINES = [UUID(int=1), UUID(int=2)]
 NAMES = ["daily", "imaging"]

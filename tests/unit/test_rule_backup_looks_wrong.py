@@ -50,6 +50,9 @@ def test_runs_alike_are_as_they_should_be() -> None:
         ({"files_total": 0.69 * FILES}, "files_lost"),
         ({"bytes_total": 4.99 * SIZE}, None),
         ({"bytes_total": 5 * SIZE}, "grown"),
+        ({"bytes_total": 5 * SIZE, "bytes_added": 0.99 * SIZE}, "grown"),
+        ({"bytes_total": 5 * SIZE, "bytes_added": SIZE}, None),
+        ({"bytes_total": 5 * SIZE, "bytes_added": None}, None),
         ({"files_total": 10 * FILES}, None),
         ({"duration_s": 2}, "too_fast"),
         ({"duration_s": 59, "bytes_added": SIZE}, "too_fast"),
@@ -67,6 +70,11 @@ def test_both_sides_of_each_boundary(last: dict[str, Any], expected: str | None)
 def test_job_that_is_always_quick_cannot_be_too_quick() -> None:
     quick = [one._replace(duration_s=19) for one in nights()]
     assert reasons(*quick, night(0, duration_s=1)) == []
+
+
+def test_import_that_did_not_tell_how_much_it_holds_explains_what_the_next_run_tells() -> None:
+    untold = night(0, bytes_total=None, bytes_added=2 * SIZE)
+    assert reasons(*nights(), untold, night(1, bytes_total=6 * SIZE)) == []
 
 
 def test_quick_weekends_make_a_quick_closure_no_fault() -> None:
@@ -103,6 +111,11 @@ def test_slow_growth_and_slow_decline_are_never_found() -> None:
 def test_compacted_database_is_smaller_and_well() -> None:
     assert reason(bytes_total=SIZE // 2, bytes_added=SIZE // 4) is None
     assert reason(bytes_total=SIZE // 2, bytes_added=SIZE // 4, files_total=FILES // 2) == "shrunk"
+
+
+@pytest.mark.parametrize(("left", "expected"), [(SIZE // 10, None), (SIZE // 10 - 1, "shrunk")])
+def test_next_to_nothing_is_no_database_that_was_compacted(left: int, expected: str | None) -> None:
+    assert reason(bytes_total=left, bytes_added=left) == expected
 
 
 @pytest.mark.parametrize(("nights_since", "is_found"), [(0, True), (2, True), (3, False)])

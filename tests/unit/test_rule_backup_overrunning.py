@@ -151,7 +151,8 @@ def test_retired_job_is_not_long() -> None:
 
 def test_finding_compares_with_the_usual_duration() -> None:
     known = job_state(last_run=run(NOW - DAY), running_since=NOW, history=history(20, 20, 20))
-    (found,) = check(snapshot([endpoint_state(NOW + HOUR)], [known]), UNSCHEDULED, NOW + HOUR).findings
+    told_by = NOW + HOUR + MINUTE
+    (found,) = check(snapshot([endpoint_state(told_by)], [known]), UNSCHEDULED, told_by).findings
     assert (found.severity, found.reason) == (Severity.WARNING, "long")
     assert found.facts == {
         "endpoint": "SRV-01",
@@ -159,6 +160,15 @@ def test_finding_compares_with_the_usual_duration() -> None:
         "running_since": NOW.isoformat(),
         "usually_s": "1200",
     }
+
+
+@pytest.mark.parametrize(("late", "is_found"), [(-TICK, False), (timedelta(0), True)])
+@pytest.mark.parametrize("interval_s", [60, 300])
+def test_end_has_until_the_next_heartbeat_to_be_told(interval_s: int, late: timedelta, *, is_found: bool) -> None:
+    known = job_state(last_run=run(NOW - DAY), running_since=NOW, history=history(20, 20, 20))
+    now = NOW + HOUR + timedelta(seconds=interval_s) + late
+    seen = snapshot([endpoint_state(now, interval_s=interval_s)], [known])
+    assert bool(check(seen, UNSCHEDULED, now).findings) is is_found
 
 
 def test_workstation_that_may_be_off_by_now_is_not_long() -> None:

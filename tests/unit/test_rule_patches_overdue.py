@@ -16,11 +16,17 @@ from tests.factories import DAY, ENDPOINT, HOUR, NOW, endpoint_state, policy, sn
 TICK = timedelta(microseconds=1)
 SET = PatchesOverdue()
 DEADLINE = {severity: length for severity, length in SET.deadline.items() if length is not None}
-SOON = timedelta(days=1)
+NO_TIME = timedelta(0)
+SILENT = timedelta(minutes=2)  # twice the interval of endpoint_state
 
 
 def machine(
-    *, scanned: timedelta = HOUR, reboot: timedelta | None = None, seen: bool = False, **ages: timedelta
+    *,
+    scanned: timedelta = HOUR,
+    reboot: timedelta | None = None,
+    seen: bool = False,
+    heard: timedelta = NO_TIME,
+    **ages: timedelta,
 ) -> EndpointState:
     """Missing patches by severity, each so long ago released, or first seen missing."""
     since = "oldest_seen_at" if seen else "oldest_released_at"
@@ -32,7 +38,7 @@ def machine(
             "reboot_required_since": NOW - reboot if reboot is not None else None,
         }
     )
-    return endpoint_state(patches=patches)
+    return endpoint_state(NOW - heard, patches=patches)
 
 
 def found(endpoint: EndpointState, configured: Policy | None = None) -> Finding | None:
@@ -92,6 +98,23 @@ def test_what_a_stale_scan_said_is_grey(scanned: timedelta, grey: str | None) ->
 def test_stale_scan_says_nothing_of_deadlines_that_came_since() -> None:
     came_since = DEADLINE[PatchSeverity.CRITICAL] + HOUR
     assert found(machine(scanned=SET.stale + 2 * HOUR, critical=came_since)) is None
+
+
+@pytest.mark.parametrize(
+    ("heard", "grey"), [(HOUR + SILENT - TICK, None), (HOUR + SILENT, "endpoint_silent"), (NO_TIME, None)]
+)
+def test_deadline_that_came_while_the_machine_was_silent_is_grey_until_it_is_heard(
+    heard: timedelta, grey: str | None
+) -> None:
+    one = found(machine(scanned=2 * HOUR, heard=heard, critical=DEADLINE[PatchSeverity.CRITICAL] + HOUR))
+    assert one is not None
+    assert one.grey == grey
+
+
+def test_what_was_late_before_the_machine_fell_silent_is_told_alone() -> None:
+    one = found(machine(heard=2 * HOUR, critical=14 * DAY, important=31 * DAY))
+    assert one is not None
+    assert (one.grey, one.severity, "critical" in one.facts) == (None, Severity.WARNING, False)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,28 @@ def test_a_campaign_of_practices_that_nothing_befell_is_false() -> None:
     assert score_campaigns([], TRUTHS, [replace(campaign, at=NOW + 3 * HOUR)]).false == []  # struck, each by its own
 
 
+@pytest.mark.parametrize(("late", "found"), [(0 * SECOND, 1), (SECOND, 0)])
+def test_a_campaign_that_lasts_finds_an_attack_as_it_takes_in_who_was_struck(late: timedelta, found: int) -> None:
+    due = NOW + 2 * HOUR
+    campaign = CampaignFound("ransomware", "", NOW - 50 * HOUR, frozenset({7, 8, 9}))
+    joined = campaign.joined(frozenset({6, 7}), NOW).joined(frozenset({2, 6}), due + late)
+    assert joined.came == ((6, NOW), (2, due + late))
+    assert score_campaigns([attack(0, 1, 2)], TRUTHS, [joined]).faults[Fault.REGION_ATTACK].found == found
+
+
+def test_a_campaign_of_another_kind_has_found_no_attack_and_is_not_right_by_it() -> None:
+    campaign = CampaignFound("tampering", "", NOW, frozenset({0, 1, 2}))
+    result = score_campaigns([attack(0, 1, 2)], TRUTHS, [campaign])
+    assert (result.faults[Fault.REGION_ATTACK].found, [one.reason for one in result.false]) == (0, ["3 practices"])
+    assert score_campaigns([], TRUTHS, [replace(campaign, at=NOW + 3 * HOUR)]).false  # struck, and this is not it
+
+
+def test_dumps_that_fail_at_practices_that_were_struck_are_no_false_campaign_and_find_nothing() -> None:
+    campaign = CampaignFound("backup_tool", "pg_dump", NOW, frozenset({0, 1, 2}))
+    result = score_campaigns([attack(0, 1, 2)], TRUTHS, [campaign])
+    assert (result.faults[Fault.REGION_ATTACK].found, result.false) == (0, [])
+
+
 def test_an_attack_that_reaches_fewer_than_three_practices_is_none() -> None:
     assert score_campaigns([attack(0, 1)], TRUTHS, []).faults == {}
 

@@ -1,20 +1,16 @@
 """Incidents become tickets by root: one problem, one ticket, told in strict order."""
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from collector.escalation.incidents import reconcile
 from collector.escalation.tickets import REOPEN_WINDOW, gather
-from collector.judge import Record, Verdict, judge
 from collector.model.finding import Severity
 from collector.model.heartbeat import Role, RunStatus
-from collector.model.incident import Incident, IncidentState, Ticket, TicketState
-from collector.model.message import TicketEvent, TicketMessage
-from collector.model.policy import Policy
+from collector.model.incident import TicketState
+from collector.model.message import TicketEvent
 from collector.model.snapshot import JobState, Snapshot
 from collector.model.subject import PRACTICE, Subject, endpoint_subject, job_subject
 from tests.factories import (
@@ -25,45 +21,20 @@ from tests.factories import (
     NOW,
     endpoint_state,
     finding,
+    incident,
     job_policy,
     job_state,
     policy,
     run,
     snapshot,
 )
+from tests.unit.house import House
 
 SERVER = endpoint_subject(ENDPOINT)
 TICK = timedelta(microseconds=1)
 OPENED, APPENDED, RESOLVED, REOPENED = TicketEvent
 FAILING = [job_state(last_run=run(NOW, RunStatus.FAILED))]
 WELL = [job_state(last_run=run(NOW))]
-
-
-@dataclass
-class House:
-    """What the store would keep between two judgements of one practice."""
-
-    policy: Policy = field(default_factory=policy)
-    incidents: tuple[Incident, ...] = ()
-    tickets: dict[str, Ticket] = field(default_factory=dict)
-    messages: list[TicketMessage] = field(default_factory=list)
-
-    def judge(self, seen: Snapshot, now: datetime) -> Verdict:
-        sightings = {key: one.sighting for key, one in seen.endpoints.items() if one.sighting}
-        recent = tuple(self.tickets.values())
-        verdict = judge(Record(seen, self.policy, self.incidents, recent), sightings, seen.gaps, now)
-        self.incidents = tuple(one for one in verdict.incidents if one.lasts)
-        self.tickets |= {str(one.ticket_id): one for one in verdict.tickets}
-        self.messages += verdict.messages
-        return verdict
-
-    def acknowledge(self) -> None:
-        changed = {"state": IncidentState.ACKNOWLEDGED, "acknowledged_by": "ada"}
-        self.incidents = tuple(one.model_copy(update=changed) for one in self.incidents)
-
-    @property
-    def told(self) -> list[TicketEvent]:
-        return [message.event for message in self.messages]
 
 
 def jobs_of(*names: str, **more: object) -> Snapshot:
@@ -276,15 +247,13 @@ def test_held_back_incident_that_stays_alone_gets_a_ticket_of_its_own() -> None:
 def test_what_else_is_wrong_with_a_machine_stays_where_it_is() -> None:
     """Its patches are not missing because the line is down."""
     subject = endpoint_subject(ENDPOINT)
-    patches = opened("patches_overdue", subject, subject)
-    silent = opened("practice_silent", PRACTICE, PRACTICE), opened("heartbeat_missing", subject, subject)
-    gathered = gather((patches, *silent), frozenset(), (), (), policy(), NOW)
+    patches = incident(finding("patches_overdue", subject=subject, root=subject))
+    silent = (
+        incident(finding("practice_silent", subject=PRACTICE, root=PRACTICE)),
+        incident(finding("heartbeat_missing", subject=subject, root=subject)),
+    )
+    gathered = gather((patches, *silent), {}, (), (), policy(), NOW)
     assert [one.root for one in gathered.incidents] == [subject, PRACTICE, PRACTICE]
-
-
-def opened(rule: str, subject: Subject, root: Subject) -> Incident:
-    (incident,), _ = reconcile((), (finding(rule, subject=subject, root=root),), policy(), NOW)
-    return incident
 
 
 def test_verdict_is_due_when_its_findings_are() -> None:

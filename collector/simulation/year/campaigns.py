@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,19 +19,24 @@ from collector.simulation.year.play import Raised
 
 @dataclass(frozen=True)
 class CampaignFound:
-    """A campaign when it opened, with the practices that it then had."""
+    """A campaign when it opened, with the practices that it then had; `came` is who joined it, and when."""
 
     reason: str
     of: str
     at: datetime
     practices: frozenset[int]
+    came: tuple[tuple[int, datetime], ...] = ()
+
+    def joined(self, practices: frozenset[int], now: datetime) -> "CampaignFound":
+        new = practices - self.practices - {number for number, _ in self.came}
+        return replace(self, came=(*self.came, *((number, now) for number in sorted(new))))
 
 
 def correlate_fleet(
     plans: Sequence[PracticePlan], raised: Mapping[int, Sequence[Raised]], end: datetime
 ) -> tuple[CampaignFound, ...]:
     overseer = _Overseer(plans, raised)
-    return tuple(overseer.oversee(end))
+    return overseer.oversee(end)
 
 
 class _Overseer:
@@ -49,10 +54,10 @@ class _Overseer:
         self._record = Record(Snapshot(practice_id=PROVIDER), policy, (), ())
         self._remembered = remembered(policy.rules.campaign)
 
-    def oversee(self, end: datetime) -> list[CampaignFound]:
+    def oversee(self, end: datetime) -> tuple[CampaignFound, ...]:
         ends = (one.until for _, one in self._signed if one.until)
         wakes = sorted({*self._found_at, *ends})
-        found: list[CampaignFound] = []
+        found: dict[UUID, CampaignFound] = {}
         now = wakes[0] if wakes else end
         while now < end:
             verdict = judge_provider(self._record, self._signals(now), self._fleet, None, now)
@@ -62,9 +67,9 @@ class _Overseer:
                 tuple(one for one in verdict.incidents if one.lasts),
                 self._record.tickets,
             )
-            found += self._opened(verdict, now)
+            self._note(found, verdict, now)
             now = self._next(wakes, verdict.next_due, now) or end
-        return found
+        return tuple(found.values())
 
     def _signals(self, now: datetime) -> list[Signal]:
         first = bisect_right(self._found_at, now - self._remembered)
@@ -82,16 +87,16 @@ class _Overseer:
             watched_since=plan.begin,
         )
 
-    def _opened(self, verdict: Verdict, now: datetime) -> list[CampaignFound]:
-        opened = (
-            change.incident
-            for change in verdict.changes
-            if change.what is IncidentChange.OPENED and change.incident.rule == CAMPAIGN
-        )
-        return [
-            CampaignFound(one.reason, one.facts.get("of", ""), now, self._members(one.facts["practice_ids"]))
-            for one in opened
-        ]
+    def _note(self, found: dict[UUID, CampaignFound], verdict: Verdict, now: datetime) -> None:
+        for change in verdict.changes:
+            one = change.incident
+            if one.rule != CAMPAIGN:
+                continue
+            members = self._members(one.facts["practice_ids"])
+            if change.what is IncidentChange.OPENED:
+                found[one.incident_id] = CampaignFound(one.reason, one.facts.get("of", ""), now, members)
+            elif change.what is IncidentChange.JOINED:
+                found[one.incident_id] = found[one.incident_id].joined(members, now)
 
     def _members(self, practice_ids: str) -> frozenset[int]:
         return frozenset(self._numbers[UUID(one)] for one in practice_ids.split(","))

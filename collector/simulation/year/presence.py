@@ -15,8 +15,11 @@ from collector.simulation.year.plan import INTERVAL, Hours, MachinePlan, Practic
 from collector.simulation.year.truth import Episode, Fault, Harmless
 
 _DAY = timedelta(days=1)
+# An agent waits twice as long after each failure, a quarter less by chance, and a quarter of an hour at most
+# (collector/agent/sending/backoff.py): what is left of its wait when it could get through is as long as it tried.
+_WAITS, _LONGEST_WAIT = 1.5, timedelta(minutes=11)
 # Between two outages so near to each other no agent gets its spool out.
-_TOO_SHORT = timedelta(minutes=2)
+_TOO_SHORT = _LONGEST_WAIT + timedelta(minutes=1)
 _DARK = frozenset({Fault.SILENT_MACHINE, Fault.SILENT_PRACTICE, Harmless.REBOOT})
 
 
@@ -174,8 +177,9 @@ def _without(spans: Iterable[Span], holes: Sequence[Span]) -> list[Span]:
 
 
 def _bar(chance: Chance, span: Span) -> Barred:
-    """An agent tries again within a minute (its back-off ends there), and sends hundreds in a batch."""
-    opens = span[1] + timedelta(seconds=round(chance.between(1, 60)))
+    """The spool goes out once the agent tries again, hundreds in a batch."""
+    waits = min(_LONGEST_WAIT, _WAITS * (span[1] - span[0]))
+    opens = span[1] + timedelta(seconds=round(chance.between(0, 1) * waits.total_seconds()) + 1)
     return Barred(span[0], opens, opens + timedelta(seconds=round(chance.between(1, 20))))
 
 

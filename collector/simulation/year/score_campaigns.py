@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from collector.model.campaign import Kind
 from collector.simulation.year.campaigns import CampaignFound
 from collector.simulation.year.fleet_fate import Common
 from collector.simulation.year.score import Score, Stray, Tally
@@ -11,6 +12,9 @@ from collector.simulation.year.truth import Fault, Label
 _THIRD = 3  # a campaign is three: what two have in common may be chance
 _NIGHT = timedelta(hours=24)
 _ATTACKS = frozenset({Fault.ONE_NIGHT, Fault.CREEPING})
+_SHOWS_AS = {Fault.REGION_ATTACK: Kind.RANSOMWARE, Fault.TOOL_FAILURE: Kind.BACKUP_TOOL}
+# A database whose files are encrypted cannot be dumped.
+_FOLLOWS_AS = {Fault.REGION_ATTACK: {Kind.RANSOMWARE, Kind.BACKUP_TOOL}, Fault.TOOL_FAILURE: {Kind.BACKUP_TOOL}}
 _PROVIDER = -1
 
 
@@ -27,13 +31,13 @@ def score_campaigns(
         tally = score.faults.setdefault(one.fault, Tally())
         tally.injected += 1
         by = due if one.fault is Fault.REGION_ATTACK else due + _NIGHT
-        fitting = [each for each in found if each.practices & one.episodes.keys() and one.at <= each.at <= by]
-        right |= {
-            each for each in found if each.practices & one.episodes.keys() and one.at <= each.at <= by + 7 * _NIGHT
-        }
-        if fitting:
+        told = [
+            at for each in found if each.reason == _SHOWS_AS[one.fault] and (at := _told_at(each, one)) and at <= by
+        ]
+        right |= {each for each in found if _follows(each, one) and one.at <= each.at <= by + 7 * _NIGHT}
+        if told:
             tally.found += 1
-            tally.delays.append(max(0.0, (min(each.at for each in fitting) - due).total_seconds()))
+            tally.delays.append(max(0.0, (min(told) - due).total_seconds()))
         else:
             score.missed.append(Stray(_PROVIDER, one.fault.value, "fleet", "", due))
     score.false = [
@@ -42,6 +46,17 @@ def score_campaigns(
         if each not in right and not _by_chance(each, truths)
     ]
     return score
+
+
+def _told_at(campaign: CampaignFound, common: Common) -> datetime | None:
+    """When it first named one that was struck: as it opened, or, if it lasted already, as that practice joined it."""
+    opened = [campaign.at] if campaign.practices & common.episodes.keys() else []
+    joined = [at for number, at in campaign.came if number in common.episodes]
+    return min((at for at in (*opened, *joined) if at >= common.at), default=None)
+
+
+def _follows(campaign: CampaignFound, common: Common) -> bool:
+    return campaign.reason in _FOLLOWS_AS[common.fault] and bool(campaign.practices & common.episodes.keys())
 
 
 def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime | None:
@@ -58,6 +73,8 @@ def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime
 
 def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> bool:
     """Three practices that were truly struck within a day, each by its own attacker, are rightly told as one."""
+    if found.reason != Kind.RANSOMWARE:
+        return False
     struck = {
         number
         for number in found.practices

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from collector.model.heartbeat import RestoreLevel, RunStatus
 from collector.model.rule_settings import OfflineCopy, RestoreTest
 from collector.model.subject import PRACTICE
+from collector.simulation.year.fate import WARM_UP
 from collector.simulation.year.known import settled, with_next
 from collector.simulation.year.life import JobYear, Life, MachineYear
 from collector.simulation.year.media import Rotation
@@ -28,7 +29,7 @@ _RUNS_AFTER = 3
 def truth_of_data(life: Life, machine: MachineYear, year: JobYear) -> Iterator[Label | Excuse | Decoy]:
     for episode in life.episodes:
         carrying = [ran for ran in year.runs if ran.good and episode in ran.befell]
-        if carrying and episode.kind in _ATTACKS:
+        if episode.kind in _ATTACKS and episode.subject == machine.machine.subject:
             yield from _attacked(life, machine, year, episode, carrying)
         elif carrying and episode.kind is Fault.SILENT_FAILURE:
             yield from _empty(life, machine, year, carrying)
@@ -43,8 +44,11 @@ def truth_of_data(life: Life, machine: MachineYear, year: JobYear) -> Iterator[L
 def _attacked(
     life: Life, machine: MachineYear, year: JobYear, attack: Episode, carrying: list[Ran]
 ) -> Iterator[Label | Excuse]:
-    """Found in the first heartbeat that carries it, or by the third of a creep; a job without figures shows none."""
-    aftermath = max(attack.ends, carrying[-1].heard_at) + 30 * _DAY
+    """Found in the first heartbeat that carries it, or by the third of a creep; a job without figures shows none.
+
+    An attack is one, and its alerts are right, though the machine was switched off before any backup carried it.
+    """
+    aftermath = max([attack.ends, *(ran.heard_at for ran in carrying)]) + 30 * _DAY
     yield Excuse(_AFTERMATH, None, attack.begins, aftermath)
     telling = [ran for ran in carrying if not (ran.figures.bytes_added is None and ran.figures.files_changed is None)]
     if not telling:
@@ -57,11 +61,12 @@ def _attacked(
 
 
 def _empty(life: Life, machine: MachineYear, year: JobYear, carrying: list[Ran]) -> Iterator[Label | Excuse]:
+    """Of a job that has only begun nobody knows what is usual."""
     due = settled(machine.presence, carrying[0].heard_at, life.outages)
     subject = year.job.subject
     over = _later(year, carrying[-1])
     healed = next((ran.heard_at for ran in year.runs if ran.good and ran.number > carrying[-1].number), life.plan.end)
-    if due < healed:
+    if due < healed and carrying[0].began_at >= year.job.silent_until + WARM_UP:
         yield label(Fault.SILENT_FAILURE, {subject}, {"backup_looks_wrong"}, due, over, max(due, carrying[-1].heard_at))
     yield Excuse(frozenset({"backup_looks_wrong"}), frozenset({subject}), due, over)
 

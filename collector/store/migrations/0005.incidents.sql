@@ -67,7 +67,7 @@ CREATE INDEX incident_of_ticket ON vigie.incident (practice_id, ticket_id);
 CALL vigie.guard('vigie.incident');
 GRANT SELECT, INSERT, UPDATE ON vigie.incident TO vigie_worker;
 GRANT SELECT, UPDATE (state, acknowledged_at, acknowledged_by, acknowledged_until, snoozed_until, snoozed_by,
-    assigned_to, closing, campaign_id) ON vigie.incident TO vigie_api;
+    assigned_to, closing, campaign_id, walk) ON vigie.incident TO vigie_api;
 GRANT SELECT ON vigie.incident TO vigie_reader;
 
 -- What happened to an incident, in order.
@@ -96,8 +96,10 @@ CREATE TABLE vigie.outbox (
     about         uuid NOT NULL,
     sequence      integer NOT NULL,
     payload       jsonb NOT NULL,
+    form          text GENERATED ALWAYS AS (payload ->> 'form') STORED,
     created_at    timestamptz NOT NULL,
     not_before    timestamptz NOT NULL,
+    revived_at    timestamptz,  -- somebody wants it tried again: from then on it has another day
     attempts      integer NOT NULL DEFAULT 0,
     tried_at      timestamptz,
     claimed_until timestamptz,
@@ -106,9 +108,19 @@ CREATE TABLE vigie.outbox (
     last_error    text,
     PRIMARY KEY (practice_id, outbox_id),
     UNIQUE (practice_id, about, channel, sequence)
-);
+) WITH (fillfactor = 70);  -- a claim touches no index: with room on its page it stays cheap
 CREATE INDEX outbox_unsent ON vigie.outbox (channel, not_before) WHERE sent_at IS NULL AND dead_at IS NULL;
+CREATE INDEX outbox_turn ON vigie.outbox (practice_id, about, channel, sequence)
+    WHERE sent_at IS NULL AND dead_at IS NULL;
 CREATE INDEX outbox_dead ON vigie.outbox (channel, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX outbox_sent ON vigie.outbox (sent_at) WHERE sent_at IS NOT NULL;
 CALL vigie.guard('vigie.outbox');
-GRANT SELECT, INSERT, UPDATE ON vigie.outbox TO vigie_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vigie.outbox TO vigie_worker;
 GRANT SELECT ON vigie.outbox TO vigie_reader;
+
+-- How fast a channel may be used, whoever sends by it: the instant up to which its deliveries are spoken for.
+CREATE TABLE vigie.channel_pace (
+    channel text PRIMARY KEY,
+    free_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE ON vigie.channel_pace TO vigie_worker;

@@ -24,15 +24,19 @@ CREATE INDEX silence_lasting ON vigie.silence (until) WHERE ended_at IS NULL;
 GRANT SELECT ON vigie.silence TO vigie_worker;
 GRANT SELECT, INSERT, UPDATE (approved_by, ended_at, ended_by) ON vigie.silence TO vigie_api;
 
--- A ticket as its ticket system calls it; `seen` is how far what people did there has been read.
+-- A ticket as its ticket system calls it. Written before one is asked for, so that what a lost answer left behind is
+-- looked for: `asks` counts the creates that may have made one. `replaced` is one that was deleted there. `seen` is how
+-- far what people did there has been read.
 CREATE TABLE vigie.ticket_remote (
     practice_id uuid NOT NULL,
     ticket_id   uuid NOT NULL,
     channel     text NOT NULL,
-    remote_id   text NOT NULL,
+    asked_at    timestamptz NOT NULL,
+    asks        integer NOT NULL DEFAULT 1,
+    remote_id   text,
     url         text,
-    made_at     timestamptz NOT NULL,
-    polled_at   timestamptz,
+    made_at     timestamptz,
+    replaced    text,
     seen        text,
     PRIMARY KEY (practice_id, ticket_id),
     FOREIGN KEY (practice_id, ticket_id) REFERENCES vigie.ticket
@@ -52,3 +56,11 @@ CREATE TABLE vigie.inbound (
 CREATE INDEX inbound_age ON vigie.inbound (taken_at);
 GRANT SELECT, INSERT, DELETE ON vigie.inbound TO vigie_worker;
 GRANT SELECT, INSERT ON vigie.inbound TO vigie_api;
+
+-- Ticket systems that are asked what people did there: until `due_at` nobody asks, or one worker is at it.
+CREATE TABLE vigie.poll (
+    channel text PRIMARY KEY,
+    due_at  timestamptz NOT NULL,
+    cursor  text
+);
+GRANT SELECT, INSERT, UPDATE ON vigie.poll TO vigie_worker;

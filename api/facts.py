@@ -1,0 +1,119 @@
+"""An incident's facts and history in a reader's words: instants in their zone, sizes and lengths by their units."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from babel import Locale
+from babel.numbers import format_decimal
+from markupsafe import Markup, escape
+
+from api.language import Texts
+from api.moments import Moments
+from collector.escalation.deeds import CLOSED_THERE, LET_GO, REOPENED_THERE, WOKEN
+from collector.model.campaign import CAMPAIGN
+from collector.model.incident import IncidentChange
+from collector.store.timeline import Entry
+
+# Of use to programs alone.
+_UNSAID = frozenset({"practice_ids", "tickets", "job", "endpoint"})
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_UNTIL = re.compile(rf"until ({_INSTANT.pattern})(?:: (.*))?", re.DOTALL)
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_BYTES = frozenset({"bytes", "usual_bytes"})
+_SECONDS = frozenset({"seconds", "usual_seconds", "usually_s", "off_s", "interval_s"})
+# What Vigie itself says of holds and endings.
+_PHRASES: Mapping[str, str] = {
+    "the acknowledgement has expired": "said.expired",
+    "the snooze has ended": "said.snooze_over",
+    "the silence has ended": "said.silence_over",
+    "recovered": "said.recovered",
+    LET_GO: "said.let_go",
+    WOKEN: "said.woken",
+    CLOSED_THERE: "said.closed_there",
+    REOPENED_THERE: "said.reopened_there",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an incident's history: when, who, what happened, and what was said, by a person or by us."""
+
+    at: datetime
+    actor: str
+    what: Markup
+    said: Markup
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How one page tells: its language, and its instants."""
+
+    texts: Texts
+    moments: Moments
+
+    def facts(self, facts: Mapping[str, str]) -> list[tuple[Markup, Markup]]:
+        """Each with its name; one that we have no name for goes by its own."""
+        return [(self._name(key), self._value(key, value)) for key, value in facts.items() if key not in _UNSAID]
+
+    def line(self, rule: str, entry: Entry) -> Line:
+        return Line(entry.at, entry.actor, self.texts(f"what.{entry.what.value}"), self._said(rule, entry))
+
+    def _name(self, key: str) -> Markup:
+        named = f"fact.{key}"
+        return self.texts(named) if named in self.texts.by_key else escape(key.replace("_", " "))
+
+    def _value(self, key: str, value: str) -> Markup:
+        if key in _BYTES and value.isdecimal():
+            return escape(_size(int(value), self.texts))
+        if key in _SECONDS and value.isdecimal():
+            return escape(self.moments.length(int(value)))
+        return self._dated(value)
+
+    def _said(self, rule: str, entry: Entry) -> Markup:
+        match entry.what:
+            case IncidentChange.OPENED | IncidentChange.REOPENED:
+                code, _, more = entry.said.partition(": ")
+                return Markup(" ").join([self.texts.reason(f"{rule}.{code}"), *self._more(more)])
+            case IncidentChange.SEVERITY:
+                return self._known(f"severity.{entry.said}", entry.said)
+            case IncidentChange.ACKNOWLEDGED | IncidentChange.SNOOZED:
+                return self._until(entry.said)
+            case IncidentChange.JOINED if entry.said.startswith(f"{CAMPAIGN}:"):
+                return self.texts.reason(".".join(entry.said.split(":")[:2]))
+            case IncidentChange.HELD:
+                return self._known(f"rule.{entry.said}", entry.said)
+            case IncidentChange.FLAPPING:
+                return Markup()
+        return self._known(_PHRASES.get(entry.said, ""), entry.said)
+
+    def _more(self, more: str) -> Iterator[Markup]:
+        if more:
+            yield self._dated(f"({more})")
+
+    def _until(self, said: str) -> Markup:
+        found = _UNTIL.fullmatch(said)
+        if found is None:
+            return self._dated(said)
+        until = self.texts("said.until", at=self.moments.on(datetime.fromisoformat(found[1])))
+        return until + Markup(" ") + escape(found[2]) if found[2] else until
+
+    def _known(self, key: str, said: str) -> Markup:
+        return self.texts(key) if key in self.texts.by_key else self._dated(said)
+
+    def _dated(self, said: str) -> Markup:
+        """Text with the instants in it as the reader's clock says them."""
+        told = Markup()
+        last = 0
+        for found in _INSTANT.finditer(said):
+            told += escape(said[last : found.start()]) + self.moments.on(datetime.fromisoformat(found[0]))
+            last = found.end()
+        return told + escape(said[last:])
+
+
+def _size(count: int, texts: Texts) -> str:
+    size, unit = float(count), 0
+    while size >= 1_000 and unit < len(_UNITS) - 1:  # decimal, as backup tools and disks count
+        size, unit = size / 1_000, unit + 1
+    return f"{format_decimal(round(size, 1), locale=Locale(texts.language))} {_UNITS[unit]}"

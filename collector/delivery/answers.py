@@ -1,0 +1,80 @@
+"""One question to a ticket system's HTTP interface, and what its answer says of a message's fate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from collector.delivery.channel import DeliveryError
+from collector.delivery.tickets import NotMadeError
+
+LONGEST_WISH = timedelta(days=1)
+# Words of a ticket system about its refusal, as far as an operator reads them.
+LONGEST_REASON = 200
+# No request was sent: whatever it asked for has not been done.
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+Json = Mapping[str, object]
+
+
+class RefusedError(NotMadeError):
+    """It was understood and not done. What is refused may be mended there by people: tokens, rights, queues."""
+
+    def __init__(self, status: int, said: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(f"answered {status}: {said}" if said else f"answered {status}", retry_after)
+        self.status = status
+        self.said = said
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a ticket system answers, and how long one answer may take."""
+
+    client: httpx.AsyncClient
+    url: str
+    timeout: timedelta
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        json: Json | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """A success, else RefusedError, or DeliveryError where nobody can know what became of it."""
+        try:
+            response = await self.client.request(
+                method, f"{self.url}/{path}", headers=headers, json=json, params=params,
+                timeout=self.timeout.total_seconds(),
+            )  # fmt: skip
+        except NEVER_SENT as error:
+            raise NotMadeError(f"cannot be reached: {type(error).__name__}") from error
+        except httpx.HTTPError as error:
+            raise DeliveryError(f"no answer: {type(error).__name__}") from error
+        if response.is_success:
+            return response
+        wish = retry_after(response, datetime.now(UTC))
+        if response.is_client_error:
+            raise RefusedError(response.status_code, _words(response), wish)
+        raise DeliveryError(f"answered {response.status_code}", wish)
+
+
+def retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
+    """Seconds or a date (RFC 9110, section 10.2.3)."""
+    wish = response.headers.get("retry-after", "")
+    if wish.isdecimal():
+        return timedelta(seconds=min(int(wish), LONGEST_WISH.total_seconds()))
+    try:
+        return min(max(parsedate_to_datetime(wish) - now, timedelta(0)), LONGEST_WISH)
+    except (ValueError, TypeError):
+        return None
+
+
+def _words(response: httpx.Response) -> str:
+    """What it says of its refusal, on one line; a proxy's page says nothing."""
+    if "json" not in response.headers.get("content-type", ""):
+        return ""
+    return " ".join(response.text.split())[:LONGEST_REASON]

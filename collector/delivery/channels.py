@@ -1,0 +1,99 @@
+"""The ways out that are configured, ready to be used: one line a kind."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
+
+import httpx
+
+from collector.delivery.channel import Channel
+from collector.delivery.polling import Poll
+from collector.delivery.request_tracker import RequestTracker
+from collector.delivery.ticket_mail import TicketMail
+from collector.delivery.ticket_webhook import TicketWebhook
+from collector.delivery.tickets import Remotes, Tickets, TicketSystem
+from collector.delivery.written import Pen, Templates, write_ticket
+from collector.logs import logger
+from collector.model.book import TICKETS, Book
+from collector.model.channels import ChannelSpec, MailChannel, RequestTrackerChannel, WebhookChannel
+from collector.secrets import MissingSecretError, read_secret, read_signing_key
+
+_log = logger("delivery")
+
+
+class TicketReceiver(NamedTuple):
+    """What VIGIE_TICKET_WEBHOOK_URL names: the ticket system of whoever has configured no other."""
+
+    url: str
+    secret: str
+    timeout: timedelta
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What channels are made with; `zone` is the provider's, in which times are told."""
+
+    client: httpx.AsyncClient
+    remotes: Remotes
+    public_url: str
+    zone: str
+    templates: Templates
+
+
+class UnopenedError(Exception):
+    """A channel cannot be used as it is configured; the message says why, and never a secret."""
+
+
+def open_channels(book: Book, outfit: Outfit, receiver: TicketReceiver | None) -> Mapping[str, Channel]:
+    """Every channel of the book that can be used, by name; what is left out is logged with its reason."""
+    opened: dict[str, Channel] = {}
+    if receiver:
+        opened[TICKETS] = TicketWebhook(
+            TICKETS, outfit.client, receiver.url, receiver.secret, outfit.public_url, receiver.timeout
+        )
+    for name, spec in book.channels.items():
+        try:
+            opened[name] = open_channel(name, spec, outfit)
+        except UnopenedError as error:
+            opened.pop(name, None)
+            _log.error("a channel is left out", channel=name, kind=spec.kind, reason=str(error))
+    return opened
+
+
+def open_channel(name: str, spec: ChannelSpec, outfit: Outfit) -> Channel:
+    """Raises UnopenedError."""
+    try:
+        return _opened(name, spec, outfit)
+    except MissingSecretError as error:
+        raise UnopenedError(str(error)) from None
+    except OSError as error:
+        raise UnopenedError(f"{error.filename}: {error.strerror}") from None
+
+
+def _opened(name: str, spec: ChannelSpec, outfit: Outfit) -> Channel:
+    pen = Pen(spec.language, outfit.zone, outfit.public_url, outfit.templates)
+    match spec:
+        case WebhookChannel():
+            key = read_signing_key(spec.secret)
+            return TicketWebhook(name, outfit.client, str(spec.url), key, outfit.public_url, spec.timeout)
+        case RequestTrackerChannel():
+            return _tickets(name, RequestTracker(outfit.client, spec, read_secret(spec.token)), spec, outfit, pen)
+        case MailChannel():
+            return TicketMail(name, spec, read_secret(spec.password) if spec.password else None, pen)
+        case _:
+            raise UnopenedError(f"nothing here speaks {spec.kind} yet")
+
+
+def _tickets(name: str, system: TicketSystem, spec: ChannelSpec, outfit: Outfit, pen: Pen) -> Tickets:
+    return Tickets(name, system, outfit.remotes, partial(write_ticket, pen=pen), spec.timeout)
+
+
+def open_polls(book: Book, channels: Mapping[str, Channel]) -> Iterable[Poll]:
+    """Those of the opened channels that are asked what people did there."""
+    for name, channel in channels.items():
+        spec = book.channels.get(name)
+        system = channel.system if isinstance(channel, Tickets) else None
+        if isinstance(spec, RequestTrackerChannel) and isinstance(system, RequestTracker) and spec.poll:
+            yield Poll(name, system, spec.poll)

@@ -1,0 +1,98 @@
+"""The outbox as people look at it: what waits by channel, what was given up, and what they do about it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from collector.model.undelivered import DeadLetters
+from collector.store.connect import Connection
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One channel's part of the outbox."""
+
+    channel: str
+    waiting: int
+    oldest_at: datetime | None
+    dead: int
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message that was not sent, as a person is shown it."""
+
+    outbox_id: UUID
+    channel: str
+    practice_id: UUID
+    practice: str
+    title: str
+    created_at: datetime
+    not_before: datetime
+    attempts: int
+    dead_at: datetime | None
+    last_error: str | None
+
+
+_QUEUES = """
+    SELECT channel, count(*) FILTER (WHERE dead_at IS NULL) AS waiting,
+        min(created_at) FILTER (WHERE dead_at IS NULL) AS oldest_at, count(dead_at) AS dead
+    FROM outbox WHERE (sent_at IS NULL AND dead_at IS NULL) OR dead_at IS NOT NULL
+    GROUP BY channel ORDER BY channel
+"""
+# What tells of an undelivered finding is none itself (collector/rules/undelivered.py).
+_DEAD_LETTERS = """
+    SELECT channel, count(*) AS count, min(dead_at) AS since,
+        (array_agg(coalesce(last_error, '') ORDER BY dead_at DESC))[1] AS error
+    FROM outbox WHERE dead_at IS NOT NULL
+        AND coalesce(payload #>> '{incident,rule}', payload #>> '{incidents,0,rule}', '') <> 'undelivered'
+    GROUP BY channel ORDER BY channel
+"""
+_LETTERS = """
+    SELECT outbox_id, channel, practice_id, name AS practice, payload ->> 'title' AS title, o.created_at, not_before,
+        attempts, dead_at, last_error
+    FROM outbox AS o JOIN practice USING (practice_id)
+    WHERE sent_at IS NULL AND ($1::text IS NULL OR channel = $1) AND (dead_at IS NOT NULL OR NOT $2)
+    ORDER BY channel, o.created_at, sequence LIMIT $3
+"""
+# What a later message of its ticket or incident has overtaken stays: it would arrive in the wrong order.
+_REVIVE = """
+    UPDATE outbox AS o SET dead_at = NULL, not_before = $2, revived_at = $2
+    WHERE (channel = $1 OR outbox_id::text = $1) AND sent_at IS NULL
+        AND (claimed_until IS NULL OR claimed_until <= $2)
+        AND NOT EXISTS (
+            SELECT FROM outbox AS later
+            WHERE later.practice_id = o.practice_id AND later.about = o.about AND later.channel = o.channel
+                AND later.sequence > o.sequence AND later.sent_at IS NOT NULL)
+    RETURNING practice_id, outbox_id
+"""
+_DROP = """
+    DELETE FROM outbox
+    WHERE outbox_id = $1 AND sent_at IS NULL AND (claimed_until IS NULL OR claimed_until <= $2)
+    RETURNING practice_id, channel, payload ->> 'title' AS title
+"""
+
+
+async def queues(conn: Connection) -> list[Queue]:
+    return [Queue(*row.values()) for row in await conn.fetch(_QUEUES)]
+
+
+async def dead_letters(conn: Connection) -> tuple[DeadLetters, ...]:
+    """By channel, what was given up and nobody has dealt with."""
+    return tuple(DeadLetters(**dict(row)) for row in await conn.fetch(_DEAD_LETTERS))
+
+
+async def letters(conn: Connection, channel: str | None, limit: int, *, dead: bool) -> list[Letter]:
+    """What is not sent, oldest first by channel; only what was given up if `dead`."""
+    return [Letter(*row.values()) for row in await conn.fetch(_LETTERS, channel, dead, limit)]
+
+
+async def revive(conn: Connection, channel_or_id: str, now: datetime) -> list[tuple[UUID, UUID]]:
+    """Try again at once, and for another day: the practice and id of each."""
+    return [(row["practice_id"], row["outbox_id"]) for row in await conn.fetch(_REVIVE, channel_or_id, now)]
+
+
+async def drop(conn: Connection, outbox_id: UUID, now: datetime) -> tuple[UUID, str, str] | None:
+    """Give a message up for good: its practice, channel and title; none if it was sent, or is being sent."""
+    row = await conn.fetchrow(_DROP, outbox_id, now)
+    return (row["practice_id"], row["channel"], row["title"]) if row else None

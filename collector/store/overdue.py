@@ -1,0 +1,50 @@
+"""Steps of ours that should have been taken by now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from collector.store.connect import Connection
+
+# A sweep comes every second, and judging a storm takes seconds; a message is claimed within a second of its turn.
+JUDGED_WITHIN = timedelta(seconds=60)
+TRIED_WITHIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """Of one kind of step: how many, and since when the oldest is due."""
+
+    step: str
+    count: int
+    since: datetime
+
+
+_OVERDUE_JUDGEMENTS = """
+    SELECT count(*) AS count, min(since) AS since FROM (
+        SELECT evaluate_at AS since FROM due WHERE evaluate_at < $1
+        UNION ALL
+        SELECT min(received_at) FROM wake JOIN due USING (practice_id) GROUP BY practice_id
+        HAVING min(received_at) < $1
+    ) AS either
+"""
+_OVERDUE_MESSAGES = """
+    SELECT channel, count(*) AS count, min(not_before) AS since FROM outbox AS o
+    WHERE sent_at IS NULL AND dead_at IS NULL AND not_before < $1 AND ($3::text[] IS NULL OR channel = ANY ($3::text[]))
+        AND (tried_at IS NULL OR tried_at < not_before) AND (claimed_until IS NULL OR claimed_until <= $2)
+        AND NOT EXISTS (
+            SELECT FROM outbox AS earlier
+            WHERE earlier.practice_id = o.practice_id AND earlier.about = o.about AND earlier.channel = o.channel
+                AND earlier.sequence < o.sequence AND earlier.sent_at IS NULL AND earlier.dead_at IS NULL)
+    GROUP BY channel ORDER BY channel
+"""
+
+
+async def overdue_steps(conn: Connection, channels: Sequence[str] | None, now: datetime) -> tuple[Overdue, ...]:
+    """What we owe and have not done: practices to judge, and messages that nobody tried to send; by any channel unless
+    some are named."""
+    row = await conn.fetchrow(_OVERDUE_JUDGEMENTS, now - JUDGED_WITHIN)
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    judgements = [Overdue("judgement", row["count"], row["since"])] if row["count"] else []
+    untried = await conn.fetch(_OVERDUE_MESSAGES, now - TRIED_WITHIN, now, channels)
+    return (*judgements, *(Overdue(f"delivery:{one['channel']}", one["count"], one["since"]) for one in untried))

@@ -1,0 +1,60 @@
+"""The words of each language, read once."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from collector.model.channels import Language
+
+TEXTS = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Words:
+    """A code without words of its own is never shown: something neutral is said."""
+
+    language: Language
+    by_key: Mapping[str, str]
+
+    def title(self, rule: str, reason: str, facts: Mapping[str, str]) -> str:
+        """By the reason, where that has a title of its own, else by the rule; one without is called by its name."""
+        endpoint = facts.get("endpoint")
+        filled = {
+            **facts,
+            "kind": facts.get("of") or self.by_key.get(f"kind.{reason}", reason.replace("_", " ")),
+            "job": facts.get("job", ""),
+            "endpoint": endpoint or "",
+            "on": self.by_key["title.on"].format(endpoint=endpoint) if endpoint else "",
+        }
+        by_rule = self.by_key.get(f"title.{rule}", f"{rule}{{on}}")
+        return self.by_key.get(f"title.{rule}.{reason}", by_rule).format_map(filled)
+
+    def sentence(self, rule: str, reason: str) -> str:
+        return self._or_other("reason", f"{rule}.{reason}")
+
+    def advice(self, rule: str) -> str:
+        """What to do about it first."""
+        return self._or_other("advice", rule)
+
+    def _or_other(self, table: str, name: str) -> str:
+        return self.by_key.get(f"{table}.{name}", self.by_key[f"{table}.other"])
+
+
+@cache
+def words_in(language: Language) -> Words:
+    return Words(language, read_words(TEXTS / f"{language}.toml"))
+
+
+def read_words(file: Path) -> dict[str, str]:
+    """Every text of a file under the path of its tables."""
+    return dict(_flat(tomllib.loads(file.read_text("utf-8"))))
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, str(value)

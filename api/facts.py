@@ -78,6 +78,8 @@ class Telling:
                 return Markup(" ").join([self.texts.reason(f"{rule}.{code}"), *self._more(more)])
             case IncidentChange.SEVERITY:
                 return self._known(f"severity.{entry.said}", entry.said)
+            case IncidentChange.ASSIGNED if not entry.said:
+                return self.texts("said.nobody")
             case IncidentChange.ACKNOWLEDGED | IncidentChange.SNOOZED:
                 return self._until(entry.said)
             case IncidentChange.JOINED if entry.said.startswith(f"{CAMPAIGN}:"):

@@ -33,7 +33,7 @@ routes = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True)
 class Known:
-    """What the page is made of. `campaigns` are those that it could be merged into, `people` whom it can be given to."""
+    """What the page is made of: `campaigns` that it could be merged into, and `people` whom it can be given to."""
 
     row: IncidentRow
     entries: list[Entry]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from babel import Locale
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from collector.texts.words import read_words, words_in
 
@@ -43,6 +43,11 @@ class Texts:
         """A reason code in words; one that we have no words for is never shown as a code."""
         key = f"reason.{code}"
         return self(key if key in self.by_key else _UNKNOWN_REASON)
+
+    def rule(self, name: str) -> Markup:
+        """What kind of trouble a rule finds; one that we have no words for goes by its name."""
+        key = f"rule.{name}"
+        return self(key) if key in self.by_key else escape(name)
 
 
 def load_texts() -> dict[Language, Texts]:

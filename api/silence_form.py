@@ -55,8 +55,19 @@ def drafted(
     opens: _Line = "",
     hours: _Line = _WINDOW_H,
 ) -> Draft:
-    written = [one.strip() for one in (practice, endpoint, rule, labels, reason, starts, lasts)]
-    return Draft(silence_id, *written, frozenset(days or ()), opens.strip(), hours.strip())
+    return Draft(
+        silence_id,
+        practice.strip(),
+        endpoint.strip(),
+        rule.strip(),
+        labels.strip(),
+        reason.strip(),
+        starts.strip(),
+        lasts.strip(),
+        frozenset(days or ()),
+        opens.strip(),
+        hours.strip(),
+    )
 
 
 def draft_about(incident: Incident, practice: str | None) -> Draft:

@@ -19,12 +19,12 @@ from collector.configuration.fleet import machine_id
 from collector.configuration.plan import Line, plan
 from collector.configuration.read import Files, missing_secrets, unknown_names
 from collector.configuration.rules import Rulebook, RulesForm
-from collector.delivery.secrets import MissingSecretError, read_secret
 from collector.model.book import Book
 from collector.model.campaign import PROVIDER, PROVIDER_NAME
 from collector.model.channels import Secret
 from collector.model.credential import Credential, Holder
 from collector.model.policy import Policy
+from collector.secrets import MissingSecretError, read_secret
 from collector.store.configuration import (
     load_policy,
     lock_configuration,

@@ -45,6 +45,10 @@ class WorkerMetrics:
         self.deliveries = Counter(
             "vigie_worker_deliveries", "Deliveries by channel and outcome", ["channel", "outcome"], registry=registry
         )
+        self.polls = Counter(
+            "vigie_ticket_polls", "Looks at what people did in a ticket system, by outcome", ["channel", "outcome"],
+            registry=registry,
+        )  # fmt: skip
         self.delivery_seconds = Histogram(
             "vigie_delivery_seconds", "Time of one delivery, by channel", ["channel"], buckets=_SLOW, registry=registry
         )

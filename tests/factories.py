@@ -14,6 +14,7 @@ from collector.model.identity import uuid7
 from collector.model.incident import Incident
 from collector.model.policy import Every, JobPolicy, Policy, Schedule
 from collector.model.report import Report
+from collector.model.silence import Silence
 from collector.model.snapshot import EndpointState, JobState, PastRun, Run, Sighting, Snapshot
 from collector.model.subject import job_subject
 
@@ -130,3 +131,10 @@ def incident(found: Finding | None = None, *, at: datetime = NOW, book: Book | N
     """As a finding opens it."""
     (opened,) = reconcile((), (found or finding(),), policy(), book or Book(), at).incidents
     return opened.model_copy(update=more)
+
+
+def silence(**more: object) -> Silence:
+    """Of the whole practice, for an hour, by one person."""
+    scope = {"practice_id": more.pop("practice_id", PRACTICE)}
+    fields = {"silence_id": UUID(int=4), "scope": scope, "since": NOW, "until": NOW + HOUR, "reason": "new server"}
+    return Silence.model_validate({**fields, "by": "ada", **more})

@@ -66,17 +66,19 @@ function sayFound() {
   document.title = title;
 }
 
-// Replaces <main> and leaves focus and scrolling where they were; a focused control that is gone hands on to <main>.
+// Replaces <main> and leaves focus, scrolling and opened forms where they were; a focused control that is gone hands on
+// to <main>.
 function show(page) {
   const fresh = page.querySelector("main");
   const old = document.querySelector("main");
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const active = old.contains(document.activeElement) ? document.activeElement : null;
   const [left, top] = [window.scrollX, window.scrollY];
   tellTime(fresh);
   if (fresh.dataset.said !== old.dataset.said) said.textContent = fresh.dataset.said;
+  for (const open of old.querySelectorAll("details[open]")) fresh.querySelector(`#${open.id}`)?.replaceWith(open);
   old.replaceWith(fresh);
   title = page.title;
-  if (focused) (document.getElementById(focused) ?? fresh).focus({ preventScroll: true });
+  if (active) (active.isConnected ? active : document.getElementById(active.id) ?? fresh).focus({ preventScroll: true });
   window.scrollTo(left, top);
 }
 
@@ -118,17 +120,19 @@ function watch() {
   timer = setTimeout(refresh, every);
 }
 
-// An acknowledgement without leaving the page; if anything goes wrong, the form goes the ordinary way.
-async function sendQuietly(form) {
-  const button = form.querySelector("button");
-  button.disabled = true;
+// A deed without leaving the page; if anything goes wrong or is refused, the form goes the ordinary way.
+async function sendQuietly(form, button) {
+  const action = button?.formAction || form.action;
+  if (button) button.disabled = true;
   try {
     const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(action, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
+    form.closest("details")?.removeAttribute("open"); // done: it shows what is so now
     await reading; // one that began before the deed may not know of it
     await refresh();
   } catch {
+    form.action = action;
     form.submit();
   }
 }
@@ -136,7 +140,7 @@ async function sendQuietly(form) {
 document.addEventListener("submit", (event) => {
   if (!("quietly" in event.target.dataset)) return;
   event.preventDefault();
-  sendQuietly(event.target);
+  sendQuietly(event.target, event.submitter);
 });
 
 tellTime(document);

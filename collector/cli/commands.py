@@ -21,6 +21,7 @@ from collector.cli.keys import key_app
 from collector.cli.mail import mail_app, open_mailbox
 from collector.cli.oncall import oncall_app
 from collector.cli.operators import operator_app
+from collector.cli.outbox import outbox_app
 from collector.cli.pings import ping_app
 from collector.cli.practices import endpoint_app, job_app, link_app, practice_app
 from collector.cli.processes import serve
@@ -46,6 +47,7 @@ app.add_typer(key_app, name="key")
 app.add_typer(ping_app, name="ping")
 app.add_typer(mail_app, name="mail")
 app.add_typer(link_app, name="link")
+app.add_typer(outbox_app, name="outbox")
 app.add_typer(operator_app, name="operator")
 app.add_typer(channel_app, name="channel")
 app.add_typer(rules_app, name="rules")

@@ -3,6 +3,7 @@
 import re
 import types
 from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated, Union, get_args, get_origin
 from zoneinfo import available_timezones
 
@@ -14,6 +15,7 @@ from collector.configuration.faults import Fault, Steps, did_you_mean
 from collector.configuration.words import say
 
 _NUMBER_AND_UNIT = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zA-Zé]*)\.?")
+_KEYWORDS = re.compile(r"(\w+)=(-?\d+)")
 _UNITS = {
     "s": ("s", "sec", "secs", "second", "seconds", "seconde", "secondes"),
     "m": ("m", "min", "mins", "minute", "minutes", "mn"),
@@ -95,11 +97,18 @@ def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[st
             return f"{written!r} is none of {', '.join(words)}", did_you_mean(str(written), words)
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             [(bound, value)] = error["ctx"].items()
-            return f"{say(written)} must be {_BOUNDS[bound]} {say(value)}", None
+            return f"{say(written)} must be {_BOUNDS[bound]} {say(_bound(value))}", None
     if kind in _SAID:
         return _SAID[kind].format(input=repr(written)), _how(kind, steps, written)
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     return message, _how(kind, steps, written)
+
+
+def _bound(value: object) -> object:
+    """Of a length of time the library says its own repr."""
+    if isinstance(value, str) and value.startswith("datetime.timedelta"):
+        return timedelta(**{unit: int(number) for unit, number in _KEYWORDS.findall(value)})
+    return value
 
 
 def _known(known: Collection[str]) -> str | None:

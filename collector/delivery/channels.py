@@ -9,6 +9,7 @@ from typing import NamedTuple
 import httpx
 
 from collector.delivery.channel import Channel
+from collector.delivery.glpi import Glpi
 from collector.delivery.polling import Poll
 from collector.delivery.request_tracker import RequestTracker
 from collector.delivery.ticket_mail import TicketMail
@@ -17,7 +18,14 @@ from collector.delivery.tickets import Remotes, Tickets, TicketSystem
 from collector.delivery.written import Pen, Templates, write_ticket
 from collector.logs import logger
 from collector.model.book import TICKETS, Book
-from collector.model.channels import ChannelSpec, MailChannel, RequestTrackerChannel, WebhookChannel
+from collector.model.channels import (
+    ChannelSpec,
+    GlpiChannel,
+    MailChannel,
+    RequestTrackerChannel,
+    Secret,
+    WebhookChannel,
+)
 from collector.secrets import MissingSecretError, read_secret, read_signing_key
 
 _log = logger("delivery")
@@ -80,10 +88,17 @@ def _opened(name: str, spec: ChannelSpec, outfit: Outfit) -> Channel:
             return TicketWebhook(name, outfit.client, str(spec.url), key, outfit.public_url, spec.timeout)
         case RequestTrackerChannel():
             return _tickets(name, RequestTracker(outfit.client, spec, read_secret(spec.token)), spec, outfit, pen)
+        case GlpiChannel():
+            glpi = Glpi(outfit.client, spec, read_secret(spec.user_token), _read_if(spec.app_token))
+            return _tickets(name, glpi, spec, outfit, pen)
         case MailChannel():
-            return TicketMail(name, spec, read_secret(spec.password) if spec.password else None, pen)
+            return TicketMail(name, spec, _read_if(spec.password), pen)
         case _:
             raise UnopenedError(f"nothing here speaks {spec.kind} yet")
+
+
+def _read_if(secret: Secret | None) -> str | None:
+    return read_secret(secret) if secret else None
 
 
 def _tickets(name: str, system: TicketSystem, spec: ChannelSpec, outfit: Outfit, pen: Pen) -> Tickets:
@@ -93,7 +108,7 @@ def _tickets(name: str, system: TicketSystem, spec: ChannelSpec, outfit: Outfit,
 def open_polls(book: Book, channels: Mapping[str, Channel]) -> Iterable[Poll]:
     """Those of the opened channels that are asked what people did there."""
     for name, channel in channels.items():
-        spec = book.channels.get(name)
-        system = channel.system if isinstance(channel, Tickets) else None
-        if isinstance(spec, RequestTrackerChannel) and isinstance(system, RequestTracker) and spec.poll:
-            yield Poll(name, system, spec.poll)
+        match book.channels.get(name), channel:
+            case RequestTrackerChannel() | GlpiChannel() as spec, Tickets(system=RequestTracker() | Glpi() as system):
+                if spec.poll:
+                    yield Poll(name, system, spec.poll)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from collector.delivery.channel import Channel
+from collector.delivery.channels import open_polls
 from collector.delivery.drain import GIVE_UP_AFTER, Carrier, Lane
+from collector.delivery.polling import Poll, Polls
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.model.book import Book
@@ -48,6 +50,8 @@ class Outlets:
         self._carriers: dict[str, list[Carrier]] = {}
         self._under_way: dict[Carrier, asyncio.Task[int]] = {}
         self._stirred = asyncio.Event()
+        self._asking = Polls(pool, metrics)
+        self._polls: list[Poll] = []
 
     @property
     def names(self) -> list[str]:
@@ -76,6 +80,7 @@ class Outlets:
             for carrier in carriers:
                 if carrier not in self._under_way:
                     self._begin(carrier)
+        self._asking.begin(self._polls)
         if time.monotonic() - self._buried >= BURY_EVERY_S:
             await self._bury_old()
 
@@ -86,6 +91,7 @@ class Outlets:
 
     async def close(self) -> None:
         """What was under way is cut off; its claims run out."""
+        await self._asking.close()
         for task in self._under_way.values():
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
@@ -127,6 +133,7 @@ class Outlets:
             if name not in self._carriers:
                 self._specs[name] = book.channels.get(name)
                 self._take_up(channel, self._specs[name])
+        self._polls = list(open_polls(book, opened))
 
     def _take_up(self, channel: Channel, spec: ChannelSpec | None) -> None:
         lanes = Lane.of(channel, spec.rate if spec else None)

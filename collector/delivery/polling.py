@@ -1,22 +1,29 @@
 """Asks ticket systems that tell nothing by themselves what people did to our tickets there."""
 
 import asyncio
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from collector.deeds import Took, take_happenings
+from collector.deeds import take_happenings
 from collector.delivery.channel import DeliveryError
 from collector.escalation.incidents import REOPEN_WINDOW
 from collector.logs import logger
+from collector.metrics import WorkerMetrics
 from collector.model.happening import Deed, Happening
-from collector.store.connect import Pool
+from collector.store.connect import AWAY, Pool
 from collector.store.polls import Turn, claim_poll, end_poll, watched_remotes
 from collector.store.ticket_remotes import Polled, note_seen
 
 # One look at a ticket system that answers slowly; after it another worker may take the turn.
 LONGEST_LOOK = timedelta(minutes=5)
+# Of the interval; a worker that takes over from another comes that much late.
+LOOK_UP_EVERY = 0.2
 LEASE_MARGIN = timedelta(seconds=20)
 LONGEST_TEXT, LONGEST_NAME = 2_000, 200  # characters of a Happening
 
@@ -38,6 +45,7 @@ class Look(NamedTuple):
     cursor: str | None
 
 
+@runtime_checkable
 class Watchable(Protocol):
     """A ticket system that can be asked. How much it is asked must not grow with how many tickets are watched."""
 
@@ -54,8 +62,58 @@ class Poll:
     every: timedelta
 
 
-async def poll(pool: Pool, one: Poll) -> int | None:
-    """Ask, if it is due and nobody else is at it; how many deeds were taken, or None.
+class Polls:
+    """Asks each ticket system when it is due, one question at a time, and holds up nobody meanwhile."""
+
+    def __init__(self, pool: Pool, metrics: WorkerMetrics) -> None:
+        self._pool = pool
+        self._metrics = metrics
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._looked: dict[str, float] = {}
+
+    def begin(self, polls: Iterable[Poll]) -> None:
+        """Whose turn it is stands in the database; here only that it is not looked up more often than it can be."""
+        now = time.monotonic()
+        for one in polls:
+            waited = now - self._looked.get(one.channel, -math.inf)
+            if one.channel not in self._under_way and waited >= LOOK_UP_EVERY * one.every.total_seconds():
+                self._looked[one.channel] = now
+                task = asyncio.create_task(self._ask(one))
+                self._under_way[one.channel] = task
+                task.add_done_callback(partial(self._over, one.channel))
+
+    def _over(self, channel: str, _: asyncio.Task[None]) -> None:
+        self._under_way.pop(channel, None)
+
+    async def close(self) -> None:
+        """What was under way is cut off; its turn runs out."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _ask(self, one: Poll) -> None:
+        try:
+            outcome = await poll(self._pool, one)
+        except AWAY as error:
+            _log.warning("the store is away", step="poll", error=type(error).__name__)
+        except Exception:  # noqa: BLE001 - the worker must go on
+            _log.exception("a ticket system could not be asked", channel=one.channel)
+        else:
+            if outcome is not None:
+                self._metrics.polls.labels(channel=one.channel, outcome=outcome.value).inc()
+            return
+        self._metrics.failed.labels(step="poll").inc()
+
+
+class Outcome(StrEnum):
+    """How asking went."""
+
+    ASKED = "asked"
+    FAILED = "failed"
+
+
+async def poll(pool: Pool, one: Poll) -> Outcome | None:
+    """Ask, if it is due and nobody else is at it; else None.
 
     1. Take the turn, so that one worker asks.
     2. Read what people did to tickets that are open here, or were until lately.
@@ -70,27 +128,26 @@ async def poll(pool: Pool, one: Poll) -> int | None:
     cursor = None
     try:
         async with asyncio.timeout(LONGEST_LOOK.total_seconds()):
-            taken, cursor = await _look(pool, one, turn, began)
+            cursor = await _look(pool, one, turn, began)
     except (DeliveryError, TimeoutError) as error:
         _log.warning("a ticket system could not be asked", channel=one.channel, reason=str(error) or "too slow")
-        taken = 0
+        return Outcome.FAILED
     finally:
         async with pool.acquire() as conn:
             await end_poll(conn, turn, began + one.every, cursor)
-    return taken
+    return Outcome.ASKED
 
 
-async def _look(pool: Pool, one: Poll, turn: Turn, now: datetime) -> tuple[int, str | None]:
+async def _look(pool: Pool, one: Poll, turn: Turn, now: datetime) -> str | None:
+    """Where the next look begins."""
     async with pool.acquire() as conn:
         watched = await watched_remotes(conn, one.channel, now - REOPEN_WINDOW)
     look = await one.system.look(watched, turn.cursor)
-    taken = 0
     for read in look.read:
         async with pool.acquire() as conn:
-            took = await take_happenings(conn, one.channel, read.happenings, now)
+            await take_happenings(conn, one.channel, read.happenings, now)
             await note_seen(conn, read.ticket, read.seen)
-        taken += took.count(Took.TAKEN)
-    return taken, look.cursor
+    return look.cursor
 
 
 def happening(ticket: Polled, event_id: str, deed: Deed, by: str, at: datetime, said: str = "") -> Happening:

@@ -28,7 +28,7 @@ OPEN, RESOLVED, REJECTED = "open", "resolved", "rejected"  # of RT's own lifecyc
 class RequestTracker:
     """RT writes a ticket in one transaction, so it is found as soon as it is made.
 
-    `settle` is for a create that RT still works at when we have given its answer up: it may wait for a lock, or its mail.
+    `settle` is for a create whose answer we gave up: RT may still work at it, waiting for a lock or for its mail.
     """
 
     def __init__(self, client: httpx.AsyncClient, spec: RequestTrackerChannel, token: str) -> None:

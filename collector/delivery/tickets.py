@@ -107,7 +107,7 @@ class Tickets:
         self.system = system
         self._remotes = remotes
         self._write = write
-        self._now = now
+        self.now = now
 
     async def deliver(self, parcel: Parcel) -> None:
         message = parcel.message
@@ -135,7 +135,7 @@ class Tickets:
         original, *doubles = found
         for double in doubles:
             await self.system.link(double, original)
-        await self._remotes.keep(message, self.name, original, self._now())
+        await self._remotes.keep(message, self.name, original, self.now())
         return original
 
     async def _open(self, message: TicketMessage, kept: KeptRemote | None, key: str) -> None:
@@ -144,13 +144,13 @@ class Tickets:
             return
         again = kept is not None and kept.remote_id is None and kept.asks > 0
         opening = message.model_copy(update={"event": TicketEvent.OPENED, "notes": _notes_of(message, kept)})
-        await self._remotes.ask(message, self.name, self._now())
+        await self._remotes.ask(message, self.name, self.now())
         try:
             remote = await self.system.open(opening, self._write(opening), key)
         except NotMadeError:
             await self._remotes.not_made(message)
             raise
-        await self._remotes.keep(message, self.name, remote, self._now())
+        await self._remotes.keep(message, self.name, remote, self.now())
         if again:
             raise NotYetError("opened again after a create without an answer: looked for doubles soon", self._settling)
 
@@ -196,11 +196,11 @@ class Tickets:
         """Opened anew once: whoever deletes that one too does not want it."""
         if kept and kept.replaced and message.event is not TicketEvent.RESOLVED:
             raise DeliveryError(f"{remote.remote_id} was deleted there, as was the one before it", permanent=True)
-        gone = kept or KeptRemote(message.practice_id, message.ticket_id, self.name, None, None, self._now(), asks=0)
+        gone = kept or KeptRemote(message.practice_id, message.ticket_id, self.name, None, None, self.now(), asks=0)
         await self._open(message, replace(gone, remote_id=remote.remote_id), key)
 
     def _wait_until_settled(self, kept: KeptRemote, why: str) -> None:
-        left = kept.asked_at + self._settling - self._now()
+        left = kept.asked_at + self._settling - self.now()
         if left > timedelta(0):
             raise NotYetError(why, left)
 

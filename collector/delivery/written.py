@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_datetime
 
-from collector.delivery.sandbox import SUFFIX, fill, sandbox
+from collector.delivery.sandbox import SUFFIX, UnwrittenError, fill, sandbox
 from collector.logs import logger
 from collector.model.channels import Language
 from collector.model.incident import IncidentState
@@ -44,12 +44,18 @@ class Templates:
         """The first line is the subject. A template that fails is logged and counted, and never holds up a message."""
         try:
             text = fill(self._sandboxes[language].get_template(name + SUFFIX), words)
+            return _with_subject(text)
         except Exception as error:  # noqa: BLE001 - a template may raise anything
             _log.error("a template failed", template=f"{language}/{name}", error=f"{type(error).__name__}: {error}")
             self._failed(name)
             return otherwise
-        subject, _, body = text.strip().partition("\n")
-        return Written(one_line(subject), body.strip() + "\n") if subject.strip() else otherwise
+
+
+def _with_subject(text: str) -> Written:
+    subject, _, body = text.strip().partition("\n")
+    if not subject:
+        raise UnwrittenError("its first line is the subject, and it has none")
+    return Written(one_line(subject), body.strip() + "\n")
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collector.model.escalation import Action, EscalationPolicy, Step, Walk
 from collector.model.incident import Incident, IncidentState
 from collector.model.value import earliest
 
-# Whoever is never there in a step's part of the day is looked for again after so many tries: the book may change.
-_ROUNDS = 10
+# Parts of the day: who is not there in any of so many that suit the step is there never.
+_ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,21 @@ def _falls_due(step: Step, walk: Walk, place: int, now: datetime, roster: Roster
 
 
 def _somebody_hears(step: Step, at: datetime, now: datetime, roster: Roster) -> datetime | None:
-    """The first instant from then on in its part of the day at which somebody is there.
+    """When somebody can be told from then on; if we are late for that, whoever is there now or next."""
+    first = _somebody_there(step, at, roster)
+    if first is None or first > now or step.action is Action.TICKET or roster.reached(step.to, step.action, now):
+        return first
+    return _somebody_there(step, now, roster)
 
-    What we are late for is told to whoever is there now.
-    """
+
+def _somebody_there(step: Step, at: datetime, roster: Roster) -> datetime | None:
+    """The first instant from then on in the step's part of the day at which somebody is there."""
     fits = roster.next_fit(step.when, at)
     for _ in range(_ROUNDS):
         if fits is None or step.action is Action.TICKET:
             return fits
-        there = roster.somebody_from(step.to, step.action, max(fits, now))
-        if there is None or there <= now or there == fits:
+        there = roster.somebody_from(step.to, step.action, fits)
+        if there is None or there == fits:
             return there
         fits = roster.next_fit(step.when, there)
-    return fits
+    return None

@@ -35,7 +35,7 @@ _OVERDUE_MESSAGES = """
         AND NOT EXISTS (
             SELECT FROM outbox AS earlier
             WHERE earlier.practice_id = o.practice_id AND earlier.about = o.about AND earlier.channel = o.channel
-                AND earlier.sequence < o.sequence AND earlier.sent_at IS NULL AND earlier.dead_at IS NULL)
+                AND earlier.sequence < o.sequence AND coalesce(earlier.sent_at, earlier.dead_at) IS NULL)
     GROUP BY channel ORDER BY channel
 """
 

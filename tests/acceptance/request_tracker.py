@@ -123,8 +123,8 @@ def running_request_tracker(folder: Path) -> Iterator[RequestTrackerServer]:
     output_of([*own, SETUP_DATABASE, "--action", "init", "--skip-create"])
     tokens = _set_up(own)
     url = f"http://127.0.0.1:{port}"
-    command: list[str | Path] = [*own, "/usr/bin/perl", SERVER, "--server", "Starlet", "--host", "127.0.0.1", "--port", str(port),
-               "--max-workers", "3"]  # fmt: skip
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    command = [*own, "/usr/bin/perl", str(SERVER), "--server", "Starlet", *where, "--max-workers", "3"]
     account = Account(os.geteuid(), os.getegid())
     with Server(command, folder, account, lambda _: _answers(url, tokens["vigie"]), signal.SIGTERM):
         yield RequestTrackerServer(url, tokens["vigie"], tokens[TECHNICIAN])

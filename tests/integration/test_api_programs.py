@@ -134,7 +134,7 @@ async def test_an_acknowledgement_is_audited_and_a_second_changes_nothing(databa
     assert (first.json()["state"], first.json()["acknowledged_by"]) == ("acknowledged", "Alice")
     [deed] = await database.owner.fetch("SELECT *, xmin::text AS tx FROM audit WHERE action = 'acknowledge'")
     assert (deed["actor"], deed["practice_id"], deed["at"]) == ("Alice", practice_id, NOW)
-    assert json.loads(deed["detail"]) == {"comment": "On my way."}
+    assert json.loads(deed["detail"]) == {"said": "until 2026-01-16T21:30:00+00:00: On my way."}
     for table in ("incident", "incident_event", "wake"):
         assert await database.owner.fetchval(f"SELECT xmin::text FROM {table}") == deed["tx"]  # noqa: S608
 
@@ -217,11 +217,12 @@ def test_openapi_documents_the_token_and_every_problem() -> None:
     document = create_app(settings("postgresql://nowhere")).openapi()
     assert document["components"]["securitySchemes"]["operatorToken"]["scheme"] == "bearer"
     paths = {path: one for path, one in document["paths"].items() if path.startswith("/v1/")}
-    assert len(paths) == 5
-    for path in paths.values():
-        for operation in path.values():
-            assert operation["security"] == [{"operatorToken": []}]
+    assert len(paths) == 18
+    for path, operations in paths.items():
+        for operation in operations.values():
+            signed = path.startswith("/v1/inbound/")
+            assert signed or operation["security"] == [{"operatorToken": []}]
             assert {"401", "422", "503"} <= operation["responses"].keys()
             for status, response in operation["responses"].items():
-                expected = "application/json" if status == "200" else "application/problem+json"
+                expected = "application/json" if status < "400" else "application/problem+json"
                 assert list(response["content"]) == [expected]

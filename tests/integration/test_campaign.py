@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from collector.deeds import Hand, acknowledge
 from collector.evaluate import judge_practices, watch_arrivals
 from collector.judge import Verdict
 from collector.metrics import WorkerMetrics, new_registry
@@ -17,7 +18,6 @@ from collector.model.message import TicketEvent
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign, RuleSettings
 from collector.oversee import oversee
-from collector.store.acknowledgement import acknowledge
 from collector.store.campaigns import fleet_of
 from collector.store.configuration import put_policy
 from collector.store.practices import find_practice, list_practices
@@ -310,7 +310,7 @@ async def test_what_was_acknowledged_and_grew_worse_waits_for_somebody_again(hou
     await oversee(house.worker, NOW)
     incident_id = await house.owner.fetchval("SELECT incident_id FROM incident")
     async with house.api.acquire() as conn:
-        await acknowledge(conn, incident_id, at=NOW, actor="ada", comment="")
+        await acknowledge(conn, incident_id, Hand("ada", NOW))
     await oversee(house.worker, NOW + HOUR)
     (found,) = await rows(house, "SELECT severity, state, acknowledged_at, acknowledged_by FROM incident")
     assert found == {"severity": "critical", "state": "open", "acknowledged_at": None, "acknowledged_by": None}
@@ -344,6 +344,6 @@ async def test_a_campaign_is_acknowledged_as_any_incident(house: House) -> None:
     await attack(house, await practices(house, 3))
     (found,) = await rows(house, "SELECT incident_id FROM incident WHERE practice_id = $1", PROVIDER)
     async with house.api.acquire() as conn:
-        assert await acknowledge(conn, found["incident_id"], at=NOW + HOUR, actor="ada", comment="") == "open"
+        assert await acknowledge(conn, found["incident_id"], Hand("ada", NOW + HOUR))
     await oversee(house.worker, NOW + HOUR)
     assert [one["state"] for one in await campaigns(house)] == ["acknowledged"]

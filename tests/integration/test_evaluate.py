@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 
 from collector.administer import Deed, enrol_practice
+from collector.deeds import Hand, acknowledge
 from collector.evaluate import judge_practices, our_gaps
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.heartbeat import RunStatus
 from collector.model.incident import IncidentChange, IncidentState
 from collector.model.message import TicketEvent
 from collector.model.snapshot import Gap
-from collector.store.acknowledgement import acknowledge
 from collector.store.connect import lock_practice
 from collector.store.listening import extend_listening
 from collector.store.wakes import claim_wanted
@@ -154,7 +154,7 @@ async def test_an_acknowledgement_waits_for_the_judge_and_is_not_overwritten(hou
         await lock_practice(judging, practice_id)
         async with house.api.acquire() as conn:
             acknowledging = asyncio.create_task(
-                acknowledge(conn, opened.incident_id, at=NOW + HOUR, actor="ada", comment="mine")
+                acknowledge(conn, opened.incident_id, Hand("ada", NOW + HOUR), comment="mine")
             )
             await until(lambda: waits_for_a_lock(house))
             await transaction.commit()
@@ -169,7 +169,7 @@ async def test_an_acknowledged_incident_still_resolves(house: House) -> None:
     await report(house, practice_id, NOW)
     (opened,) = (await judge(house, practice_id, NOW + HOUR)).incidents
     async with house.api.acquire() as conn:
-        await acknowledge(conn, opened.incident_id, at=NOW + HOUR, actor="ada", comment="")
+        await acknowledge(conn, opened.incident_id, Hand("ada", NOW + HOUR))
     await report(house, practice_id, NOW + 2 * HOUR, seq=1)
     (resolved,) = (await judge(house, practice_id, NOW + 2 * HOUR)).incidents
     assert (resolved.state, resolved.acknowledged_by) == (IncidentState.RESOLVED, "ada")

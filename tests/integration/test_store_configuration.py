@@ -18,9 +18,9 @@ from collector.administer import (
     revoke_key,
     the_practice,
 )
+from collector.deeds import Hand, acknowledge
 from collector.model.policy import Policy
 from collector.model.subject import endpoint_subject
-from collector.store.acknowledgement import acknowledge
 from collector.store.audit import record_deed
 from collector.store.configuration import load_policy, lock_configuration, policy_at, put_policy
 from collector.store.connect import Connection, Role
@@ -138,13 +138,13 @@ async def test_a_deed_and_its_audit_row_come_and_go_together(
 async def test_an_acknowledgement_is_audited_and_told_with_its_change(house: House) -> None:
     practice_id, incident_id = await _silent(house)
     async with house.api.acquire() as conn:
-        before = await acknowledge(conn, incident_id, at=NOW + DAY, actor="ada", comment="I am on it")
-        again = await acknowledge(conn, incident_id, at=NOW + DAY, actor="grace", comment="me too")
-    assert (before, again) == ("open", "acknowledged")
+        before = await acknowledge(conn, incident_id, Hand("ada", NOW + DAY), comment="I am on it")
+        again = await acknowledge(conn, incident_id, Hand("grace", NOW + DAY), comment="me too")
+    assert before == again
     (incident,) = await rows(house, "SELECT state, acknowledged_by, acknowledged_at FROM incident")
     assert incident == {"state": "acknowledged", "acknowledged_by": "ada", "acknowledged_at": NOW + DAY}
     assert await rows(house, "SELECT what, said, actor FROM incident_event ORDER BY event_id DESC LIMIT 1") == [
-        {"what": "acknowledged", "said": "I am on it", "actor": "ada"}
+        {"what": "acknowledged", "said": f"until {(NOW + 2 * DAY).isoformat()}: I am on it", "actor": "ada"}
     ]
     assert await house.owner.fetchval("SELECT count(*) FROM audit WHERE action = 'acknowledge'") == 1
     assert await house.owner.fetchval("SELECT count(*) FROM wake WHERE practice_id = $1", practice_id) == 1
@@ -152,7 +152,7 @@ async def test_an_acknowledgement_is_audited_and_told_with_its_change(house: Hou
 
 async def test_an_unknown_incident_cannot_be_acknowledged(house: House) -> None:
     async with house.api.acquire() as conn:
-        assert await acknowledge(conn, ENDPOINT, at=NOW, actor="ada", comment="") is None
+        assert await acknowledge(conn, ENDPOINT, Hand("ada", NOW), comment="") is None
     assert await count(house, "audit") == 0
 
 

@@ -202,7 +202,7 @@ async def test_the_worker_reaches_no_key_and_adds_no_heartbeat(shared_house: Hou
     assert may["policy"] == may["configuration"] == {"SELECT"}
 
 
-async def test_the_api_changes_acknowledgements_and_sessions_alone(shared_house: House) -> None:
+async def test_the_api_changes_peoples_deeds_silences_and_sessions_alone(shared_house: House) -> None:
     may = await granted(shared_house, Role.API)
     changed = {name: privileges - {"SELECT"} for name, privileges in may.items() if privileges != {"SELECT"}}
     assert changed == {
@@ -211,10 +211,12 @@ async def test_the_api_changes_acknowledgements_and_sessions_alone(shared_house:
         "audit": {"INSERT"},
         "wake": {"INSERT"},
         "operator_session": {"INSERT", "DELETE"},
+        "silence": {"INSERT", "UPDATE"},
+        "inbound": {"INSERT"},
     }
 
 
-async def test_the_api_may_not_touch_an_incident_beyond_its_acknowledgement(
+async def test_the_api_may_not_touch_an_incident_beyond_what_people_do_to_it(
     shared_house: House, two: tuple[UUID, UUID]
 ) -> None:
     async with shared_house.api.acquire() as conn, conn.transaction():

@@ -18,6 +18,7 @@ from collector.model import campaign
 from collector.model.finding import State
 from collector.model.heartbeat import AlertCategory, ProtectionMode, Role
 from collector.model.standing import Digit
+from collector.model.undelivered import UNDELIVERED
 from collector.rules.own_outage import Grey
 from collector.rules.registry import RULES
 
@@ -40,7 +41,15 @@ COMPOSED: list[tuple[str, type[StrEnum], tuple[str, ...]]] = [
     ("problem.", WayOut, ("",)),
     ("reason.endpoint_alert.", AlertCategory, ("",)),
     ("reason.campaign.", campaign.Kind, ("",)),
+    ("what.", IncidentChange, ("",)),
+    ("severity.", Severity, ("",)),
+    ("refusal.", Refusal, ("",)),
+    ("day.", Day, ("",)),
+    ("silence.", Standing, ("",)),
+    ("incident.ticket_", TicketState, ("",)),
 ]
+# What a silence of one's own can be refused for: the others are mistakes in its form.
+SILENCE_REFUSALS = (SilenceRefusal.OVER, SilenceRefusal.SAME_PERSON)
 
 
 def strings(node: ast.AST) -> Iterator[str]:
@@ -65,6 +74,7 @@ def reasons_of_standing() -> set[str]:
 def all_reasons() -> set[str]:
     ruled = {f"{rule.name}.{reason}" for rule in RULES for reason in reasons_of_rule(rule.name)}
     ours = {f"{campaign.OWN_OUTAGE}.{reason}" for reason in reasons_of_rule("shortfall")}
+    ours |= {f"{UNDELIVERED}.{reason}" for reason in reasons_of_rule(UNDELIVERED)}
     return ruled | ours | reasons_of_standing()
 
 

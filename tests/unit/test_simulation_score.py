@@ -128,6 +128,12 @@ def test_dumps_that_fail_at_practices_that_were_struck_are_no_false_campaign_and
     assert (result.faults[Fault.REGION_ATTACK].found, result.false) == (0, [])
 
 
+@pytest.mark.parametrize(("early", "false"), [(72 * HOUR, 0), (72 * HOUR + SECOND, 1)])
+def test_an_alert_tells_of_what_strikes_three_by_chance_before_their_backups_do(early: timedelta, false: int) -> None:
+    campaign = CampaignFound("ransomware", "", NOW + 2 * HOUR - early, frozenset({0, 1, 2}))
+    assert len(score_campaigns([], TRUTHS, [campaign]).false) == false
+
+
 def test_an_attack_that_reaches_fewer_than_three_practices_is_none() -> None:
     assert score_campaigns([attack(0, 1)], TRUTHS, []).faults == {}
 

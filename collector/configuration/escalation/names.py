@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from collector.configuration.escalation.form import EscalationForm
 from collector.configuration.faults import did_you_mean
-from collector.model.book import TICKETS
+from collector.model.book import DEFAULT, TICKETS
 from collector.model.channels import PEOPLE_KINDS, TICKET_KINDS
 from collector.model.escalation import Action
 
@@ -53,7 +53,7 @@ def names_of(form: EscalationForm) -> Names:
         teams=frozenset(form.teams),
         tickets=frozenset({TICKETS}) | {name for name, one in form.channels.items() if one.kind in TICKET_KINDS},
         notices=frozenset(name for name, one in form.channels.items() if one.kind in PEOPLE_KINDS),
-        policies=frozenset(form.policies),
+        policies=frozenset(form.policies or {DEFAULT.name}),
     )
 
 

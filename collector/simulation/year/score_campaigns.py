@@ -72,13 +72,16 @@ def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime
 
 
 def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> bool:
-    """Three practices that were truly struck within a day, each by its own attacker, are rightly told as one."""
+    """Three practices that were truly struck within a day, each by its own attacker, are rightly told as one.
+
+    An alert may tell of it over a weekend before the first backup carries it.
+    """
     if found.reason != Kind.RANSOMWARE:
         return False
     struck = {
         number
         for number in found.practices
         for one in truths.get(number, ())
-        if one.fault in _ATTACKS and one.due - _NIGHT <= found.at <= one.by + _NIGHT
+        if one.fault in _ATTACKS and one.due - 3 * _NIGHT <= found.at <= one.by + _NIGHT
     }
     return len(struck) >= _THIRD

@@ -1,0 +1,176 @@
+"""What people did to our tickets in GLPI, and its numbers for how a ticket stands."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from html.parser import HTMLParser
+
+from collector.delivery.glpi_rest import CHANGED, STATUS, Actor, Criterion, Followup, LogLine, Rest, Row
+from collector.delivery.polling import Look, Read, happening
+from collector.model.happening import Deed
+from collector.store.ticket_remotes import Polled
+
+# How a ticket stands; source: GLPI's CommonITILObject.
+IN_WORK, SOLVED, CLOSED = 2, 5, 6
+OVER = frozenset({SOLVED, CLOSED})
+ASSIGNED = 2  # an actor's part; 1 is the requester's, 3 an observer's; source: GLPI's CommonITILActor
+
+# GLPI dates a change by when its request began, and commits it when that ends.
+OVERLAP = timedelta(seconds=30)
+# Tickets that are read in one look, three requests each: a minute's work. The others' turn comes with the next.
+MOST_READ = 300
+DATE = "%Y-%m-%d %H:%M:%S"  # in a zone that GLPI does not tell: only ever compared with its own
+
+_PERSON = re.compile(r"^(?P<name>.*) \((?P<user>\d+)\)$")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How far a ticket has been read: the highest numbers of what belongs to it, and when it had changed last."""
+
+    followup: int = 0
+    actor: int = 0
+    log: int = 0
+    changed: str = ""
+
+    @classmethod
+    def parsed(cls, written: str) -> "Seen":
+        followup, actor, log, changed = written.split("/")
+        return cls(int(followup), int(actor), int(log), changed)
+
+    def __str__(self) -> str:
+        return f"{self.followup}/{self.actor}/{self.log}/{self.changed}"
+
+
+async def look(rest: Rest, watched: Sequence[Polled], cursor: str | None) -> Look:
+    """What people did to tickets that changed since an instant of GLPI's, the cursor.
+
+    Those that are new to us are read whatever they changed: they were made before we knew what they are called.
+    """
+    rows = await _changed(rest, cursor)
+    ours = {int(one.remote_id): one for one in watched}
+    touched = [row for row in rows if row.id in ours and _is_fresh(row, ours[row.id], cursor)]
+    now_read = touched[:MOST_READ]
+    new_ones = [one for one in watched if one.seen is None and int(one.remote_id) not in {row.id for row in touched}]
+    read = [await _read(rest, ours[row.id], row.changed) for row in now_read]
+    read += [await _read(rest, one, "") for one in new_ones[: MOST_READ - len(now_read)]]
+    last = now_read if len(now_read) < len(touched) else rows
+    return Look([one for one in read if one.seen != one.ticket.seen], last[-1].changed if last else cursor)
+
+
+async def _changed(rest: Rest, cursor: str | None) -> Sequence[Row]:
+    """In the order in which they changed; at the very first look only the last one, from which the next goes on."""
+    if not cursor:
+        return await rest.search([], by=CHANGED, newest=True, limit=1)
+    since = datetime.strptime(cursor, DATE) - OVERLAP  # noqa: DTZ007 - in GLPI's own zone, as it came
+    return await rest.search([Criterion(CHANGED, "morethan", since.strftime(DATE))], by=CHANGED)
+
+
+def _is_fresh(row: Row, ticket: Polled, cursor: str | None) -> bool:
+    """Within the overlap most have been read as they are; what changed at the very last may have changed again."""
+    return ticket.seen is None or Seen.parsed(ticket.seen).changed != row.changed or row.changed == cursor
+
+
+async def _read(rest: Rest, ticket: Polled, changed: str) -> Read:
+    number = int(ticket.remote_id)
+    before = Seen.parsed(ticket.seen) if ticket.seen else Seen()
+    followups = [one for one in await rest.followups(number) if one.id > before.followup]
+    actors = [one for one in await rest.actors(number) if one.id > before.actor]
+    log = await rest.log(number)
+    us, names = await rest.who_we_are(), _names(log)
+    now = datetime.now(UTC)  # GLPI tells no zone with its times: a deed counts from when it is read
+    told = [
+        *_taken(actors, us, names),
+        *_commented(followups, us, names),
+        *_turned([line for line in log if line.id > before.log], us),
+    ]
+    seen = Seen(
+        max([before.followup, *(one.id for one in followups)]),
+        max([before.actor, *(one.id for one in actors)]),
+        max([before.log, *(one.id for one in log)]),
+        changed or before.changed,
+    )
+    return Read(ticket, tuple(happening(ticket, *one[:3], now, one[3]) for one in told), str(seen))
+
+
+_Told = tuple[str, Deed, str, str]  # event id, deed, by whom, what was said
+
+
+def _taken(actors: Sequence[Actor], us: int, names: Mapping[int, str]) -> list[_Told]:
+    return [
+        (f"actor {one.id}", Deed.TAKEN, _name(one.user, names), "")
+        for one in actors
+        if one.kind == ASSIGNED and one.user not in (us, 0)
+    ]
+
+
+def _commented(followups: Sequence[Followup], us: int, names: Mapping[int, str]) -> list[_Told]:
+    return [
+        (f"followup {one.id}", Deed.COMMENTED, _name(one.user, names), plain(one.content or ""))
+        for one in followups
+        if one.user != us
+    ]
+
+
+def _turned(lines: Sequence[LogLine], us: int) -> list[_Told]:
+    return [
+        (f"log {line.id}", deed, person[0], "")
+        for line in lines
+        if (person := _person(line.by))[1] != us and (deed := _turn(line)) is not None
+    ]
+
+
+def _turn(line: LogLine) -> Deed | None:
+    """None for what is no change of state, or one between two that are both open, or both over."""
+    if line.option != STATUS:
+        return None
+    before, after = _state(line.old), _state(line.new)
+    if (before in OVER) == (after in OVER):
+        return None
+    return Deed.CLOSED if after in OVER else Deed.REOPENED
+
+
+def _state(written: str | None) -> int:
+    return int(written) if written and written.isdecimal() else 0
+
+
+def _names(log: Sequence[LogLine]) -> Mapping[int, str]:
+    """What the log calls people, by their numbers."""
+    return {user: name for name, user in map(_person, (line.by for line in log)) if user}
+
+
+def _person(written: str) -> tuple[str, int]:
+    found = _PERSON.match(written)
+    return (found["name"], int(found["user"])) if found else (written, 0)
+
+
+def _name(user: int, names: Mapping[int, str]) -> str:
+    return names.get(user, f"user {user}")
+
+
+def marker(key: str) -> str:
+    """The line by which a text of ours is known again."""
+    return f"Vigie {key}"
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - the library's signature
+        if tag in ("br", "p", "div", "li"):
+            self.said.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+
+def plain(html: str) -> str:
+    """The words of a text that GLPI may have encoded once more for its own pages."""
+    words = _Words()
+    words.feed(unescape(html) if "<" not in html else html)
+    words.close()
+    return "\n".join(line for line in (line.strip() for line in "".join(words.said).splitlines()) if line)

@@ -1,0 +1,261 @@
+"""What people read of tickets and notices: complete, in their language, and written whatever a template does."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.delivery.sandbox import LONGEST, OURS
+from collector.delivery.written import MOST_LINES, Pen, Templates, Written, write_digest, write_notice, write_ticket
+from collector.model.channels import Language
+from collector.model.escalation import Action
+from collector.model.finding import Severity
+from collector.model.incident import IncidentState
+from collector.model.message import IncidentLine, Notice, NoticeKind, TicketEvent, TicketMessage
+from collector.model.subject import job_subject
+from collector.rules.registry import RULES
+from collector.texts.words import TEXTS, read_words, words_in
+from tests.factories import ENDPOINT, HOUR, NOW, PRACTICE, new_id
+
+TICKET = UUID("7d1f3c52-7f43-4a37-9d3c-0d7d64a1c0aa")
+LANGUAGES: list[Language] = ["fr", "en"]
+ROOT = job_subject(ENDPOINT, "daily")
+
+
+def line(**more: object) -> IncidentLine:
+    fields = {
+        "incident_id": new_id(), "rule": "backup_missed", "subject": ROOT, "severity": Severity.CRITICAL,
+        "reason": "not_run", "state": IncidentState.OPEN, "since": NOW, "opened_at": NOW, "resolved_at": None,
+        "resolution": None, "facts": {"job": "daily", "endpoint": "SRV-01"},
+    }  # fmt: skip
+    return IncidentLine.model_validate(fields | more)
+
+
+def over(**more: object) -> IncidentLine:
+    return line(state=IncidentState.RESOLVED, resolved_at=NOW + HOUR, **more)
+
+
+def ticket(*lines: IncidentLine, event: TicketEvent = TicketEvent.OPENED, **more: object) -> TicketMessage:
+    fields = {
+        "event": event, "ticket_id": TICKET, "sequence": 1, "at": NOW, "practice_id": PRACTICE, "root": ROOT,
+        "practice": "Cabinet Dupont", "severity": Severity.CRITICAL, "title": "x", "incidents": lines or (line(),),
+    }  # fmt: skip
+    return TicketMessage.model_validate(fields | more)
+
+
+def notice(kind: NoticeKind = NoticeKind.RAISED, **more: object) -> Notice:
+    fields = {
+        "kind": kind, "action": Action.PAGE, "sequence": 1, "at": NOW, "practice_id": PRACTICE,
+        "practice": "Cabinet Dupont", "title": "x", "incident": line(),
+    }  # fmt: skip
+    return Notice.model_validate(fields | more)
+
+
+def pen(language: Language = "fr", folder: Path | None = None, failed: Callable[[str], None] = print) -> Pen:
+    return Pen(language, "Europe/Paris", "https://vigie.example/", Templates(folder, failed))
+
+
+def test_a_ticket_says_who_what_since_when_and_what_to_do() -> None:
+    told = ticket(line(), over(rule="rpo_breached", reason="exceeded"), customer="C-17", notes=("a note",))
+    written = write_ticket(told, pen())
+    assert (
+        written.subject
+        == "[Vigie 64A1C0AA] Cabinet Dupont\u00a0: Sauvegarde manquée\u00a0: daily sur SRV-01".replace("\u00a0", " ")
+    )
+    for said in (
+        "La sauvegarde n’a pas eu lieu à l’heure prévue.",
+        "samedi 21 novembre 2026 à 19:00 (Europe/Paris)",
+        words_in("fr").advice("backup_missed"),
+        "Dernière sauvegarde réussie trop ancienne",
+        "C-17",
+        "a note",
+        f"https://vigie.example/noc/incidents/{told.incidents[0].incident_id}",
+    ):
+        assert said in written.body
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (TicketEvent.OPENED, "needs a look"),
+        (TicketEvent.APPENDED, "More is known"),
+        (TicketEvent.RESOLVED, "is over"),
+        (TicketEvent.REOPENED, "is back"),
+    ],
+)
+def test_each_event_says_what_happened_under_the_same_subject(event: TicketEvent, said: str) -> None:
+    written = write_ticket(ticket(event=event), pen("en"))
+    assert said in written.body
+    assert written.subject == write_ticket(ticket(), pen("en")).subject
+
+
+def test_a_ticket_that_went_into_another_names_it() -> None:
+    written = write_ticket(ticket(event=TicketEvent.RESOLVED, merged_into=TICKET), pen("en"))
+    assert "went into ticket 64A1C0AA" in written.body
+    assert "is over" not in written.body
+
+
+def test_the_subject_stays_when_what_is_worse_joins_and_what_was_first_changes() -> None:
+    first = line(reason="never_reported")
+    worse = line(rule="ransomware_signature", reason="at_once", opened_at=NOW + HOUR)
+    subjects = {
+        write_ticket(ticket(*lines), pen()).subject
+        for lines in ((first,), (worse, first), (first.model_copy(update={"reason": "not_run"}), worse))
+    }
+    assert len(subjects) == 1
+
+
+@pytest.mark.parametrize(("count", "more"), [(MOST_LINES, None), (MOST_LINES + 1, "and 1 more")])
+def test_a_long_ticket_tells_the_worst_and_counts_the_rest(count: int, more: str | None) -> None:
+    lines = [line(severity=Severity.WARNING) for _ in range(count - 1)]
+    written = write_ticket(ticket(*lines, line(rule="endpoint_alert", facts={"alert": "Worst"})), pen("en"))
+    assert written.body.index("Worst") < written.body.index("Backup missed: daily on SRV-01\n  The backup")
+    assert ("more" in written.body.split("Practice:")[0]) == bool(more)
+    assert not more or more in written.body
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_notice_names_practice_and_trouble(kind: NoticeKind, language: Language) -> None:
+    written = write_notice(notice(kind, times=3), pen(language))
+    assert "Cabinet Dupont" in written.subject
+    assert "daily" in written.subject
+    assert (" 3" in written.body) == (kind is NoticeKind.REPEATED)
+
+
+@pytest.mark.parametrize(("count", "more"), [(MOST_LINES, False), (MOST_LINES + 1, True)])
+def test_a_digest_counts_what_it_does_not_tell(count: int, more: bool) -> None:
+    written = write_digest([notice() for _ in range(count)], pen("en"))
+    assert written.subject == f"[Vigie] {count} messages about 1 practice"
+    assert ("and 1 more" in written.body) is more
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_both_languages_have_a_title_and_an_advice_for_every_rule(language: Language) -> None:
+    words = words_in(language)
+    for rule in [*(one.name for one in RULES), "campaign", "own_outage", "channel_test"]:
+        assert {f"title.{rule}", f"advice.{rule}"} <= words.by_key.keys(), rule
+
+
+def test_both_languages_say_the_same_things_with_the_same_blanks() -> None:
+    blank = re.compile(r"{(\w+)}")
+    french, english = (read_words(TEXTS / f"{language}.toml") for language in LANGUAGES)
+    assert {key: set(blank.findall(text)) for key, text in french.items()} == {
+        key: set(blank.findall(text)) for key, text in english.items()
+    }
+
+
+def test_french_punctuation_keeps_its_unbreakable_spaces() -> None:
+    wrong = re.compile(r" [:;?!»]|« |[^\s\u00a0\u202f][;?!]|'|\.\.\.")
+    assert not {key: text for key, text in read_words(TEXTS / "fr.toml").items() if wrong.search(text)}
+
+
+def test_a_reason_and_a_rule_without_words_are_never_shown_as_codes() -> None:
+    words = words_in("fr")
+    assert words.sentence("disk_on_fire", "very_hot") == words.by_key["reason.other"]
+    assert words.advice("disk_on_fire") == words.by_key["advice.other"]
+
+
+# Templates of the provider
+
+
+def write_own(tmp_path: Path, text: str, name: str = "ticket") -> Path:
+    (tmp_path / "fr").mkdir(exist_ok=True)
+    (tmp_path / "fr" / f"{name}.txt").write_text(text, "utf-8")
+    return tmp_path
+
+
+def test_the_providers_template_goes_before_ours(tmp_path: Path) -> None:
+    folder = write_own(tmp_path, "{{ practice }} {{ number }}\n\n{{ open[0].facts.job|upper }}")
+    assert write_ticket(ticket(), pen(folder=folder)) == Written("Cabinet Dupont 64A1C0AA", "DAILY\n")
+    told, people = ticket(), notice()
+    assert write_notice(people, pen(folder=folder)) == write_notice(people, pen())
+    assert write_ticket(told, pen("en", folder)) == write_ticket(told, pen("en"))
+
+
+def test_a_changed_template_holds_from_the_next_message(tmp_path: Path) -> None:
+    ours = pen(folder=write_own(tmp_path, "first"))
+    assert write_ticket(ticket(), ours).subject == "first"
+    write_own(tmp_path, "second one")
+    assert write_ticket(ticket(), ours).subject == "second one"
+
+
+def test_a_template_may_build_on_ours(tmp_path: Path) -> None:
+    folder = write_own(tmp_path, '{% include "ticket.txt" %}', "notice")
+    assert write_notice(notice(), pen(folder=folder)).subject.startswith("[Vigie]")
+
+
+BAD = {
+    "syntax": "{% if %}",
+    "unknown word": "{{ practise }}",
+    "unknown filter": "{{ practice|shout }}",
+    "unknown template": '{% include "../../../etc/passwd" %}',
+    "no subject": "\n\n",
+    "insides": "{{ practice.__class__.__mro__ }}",
+    "insides of a value": "{{ open[0].__init__.__globals__ }}",
+    "insides by filter": "{{ open|map(attribute='__class__')|list|first }}",
+    "methods of texts": "{{ practice.rjust(1000000000) }}",
+    "formats": "{{ '%1000000000d' % 1 }}",
+    "format method": "{{ '{0.__class__}'.format(practice) }}",
+    "a long text": "{{ practice * 1000000000 }}",
+    "a great number": "{{ 9 ** 9 ** 9 }}",
+    "a change": "{% set _ = notes.append(1) %}",
+    "range": "{% for a in range(1000000000) %}{% endfor %}",
+    "a loop without end": "a" + "{% for a in body %}" * 8 + "{% endfor %}" * 8,
+    "itself": '{% include "ticket.txt" %}',
+    "a macro that calls itself": "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+    "too long": "{% for a in body %}{% for b in body %}{{ body }}{% endfor %}{% endfor %}",
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
+def test_a_template_that_fails_costs_its_form_and_never_the_message(tmp_path: Path, text: str) -> None:
+    failed: list[str] = []
+    folder = write_own(tmp_path, text.replace("body", "practice" if "{{ body" not in text else "url"))
+    written = write_ticket(ticket(), pen(folder=folder, failed=failed.append))
+    assert failed == ["ticket"]
+    assert written.subject.startswith("[Vigie 64A1C0AA] Cabinet Dupont")
+    assert "daily" in written.body
+    assert "/noc/incidents/" in written.body
+
+
+def test_a_template_that_is_no_text_fails_as_well(tmp_path: Path) -> None:
+    (tmp_path / "fr").mkdir()
+    (tmp_path / "fr" / "ticket.txt").write_bytes(b"\xff\xfe\x00")
+    failed: list[str] = []
+    assert "daily" in write_ticket(ticket(), pen(folder=tmp_path, failed=failed.append)).body
+    assert failed == ["ticket"]
+
+
+def test_ours_take_the_longest_ticket_there_is() -> None:
+    lines = [line(facts={"job": "j" * 200, "endpoint": "e" * 200}) for _ in range(200)]
+    told = ticket(*lines, *(over() for _ in range(200)), notes=("n" * 200,) * 5)
+    failed: list[str] = []
+    for language in LANGUAGES:
+        assert len(write_ticket(told, pen(language, failed=failed.append)).body) < LONGEST
+    assert failed == []
+
+
+@given(st.text(max_size=50), st.text(max_size=50))
+def test_what_practices_call_themselves_breaks_no_subject(practice: str, job: str) -> None:
+    told = ticket(line(facts={"job": job, "endpoint": "{{ 7 * 7 }}"}), practice=practice)
+    written = write_ticket(told, pen())
+    assert len(written.subject.splitlines()) == 1
+    assert "{{ 7 * 7 }}" in written.body
+
+
+def test_every_template_is_there_in_both_languages() -> None:
+    names = [{path.name for path in (OURS / language).iterdir()} for language in LANGUAGES]
+    assert names[0] == names[1] == {"ticket.txt", "notice.txt", "digest.txt"}
+
+
+def test_times_are_told_in_the_zone_of_the_pen() -> None:
+    summer = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+    assert "Thursday 2 July 2026 at 00:30" in pen("en").when(summer)
+    assert "19:00" in pen("en").when(NOW)
+    assert timedelta(0) == summer.utcoffset()

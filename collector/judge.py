@@ -11,7 +11,7 @@ from collector.escalation.holds import hold
 from collector.escalation.incidents import Change, Reconciled, reconcile, shown
 from collector.escalation.notices import farewell, walked
 from collector.escalation.orders import AS_IT_COMES, Orders
-from collector.escalation.tickets import gather
+from collector.escalation.tickets import detached, gather
 from collector.model.campaign import CAMPAIGN, Campaign, Fleet, Signal
 from collector.model.escalation import Action
 from collector.model.finding import Evaluation
@@ -127,7 +127,8 @@ def _escalated(
     now: datetime,
 ) -> Verdict:
     """Take every incident as far as it is to go; `paging` are the campaigns that page for their members."""
-    held = hold(reconciled.incidents, orders.silences, record.policy, now)
+    ticketed = detached(reconciled.incidents, record.tickets, now)
+    held = hold(ticketed, orders.silences, record.policy, now)
     decisions = {
         one.incident_id: decide(one, one.escalation, now, orders.roster, pages=one.campaign_id not in paging)
         for one in held.incidents

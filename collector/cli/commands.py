@@ -26,6 +26,7 @@ from collector.cli.pings import ping_app
 from collector.cli.practices import endpoint_app, job_app, link_app, practice_app
 from collector.cli.processes import serve
 from collector.cli.rules import rules_app
+from collector.cli.silences import silence_app
 from collector.cli.simulate import simulate
 from collector.cli.trials import rules_backtest, rules_test
 from collector.cli.words import act, duration, out, settings
@@ -49,6 +50,7 @@ app.add_typer(mail_app, name="mail")
 app.add_typer(link_app, name="link")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(operator_app, name="operator")
+app.add_typer(silence_app, name="silence")
 app.add_typer(channel_app, name="channel")
 app.add_typer(rules_app, name="rules")
 app.add_typer(escalation_app, name="escalation")

@@ -29,6 +29,7 @@ _SAID = {
     "float_parsing": "{input} is no number",
     "bool_parsing": "{input} is neither true nor false",
     "string_type": "a text must stand here",
+    "path_type": "a text must stand here",
     "model_type": "keys with values must stand here",  # and never what stood there: it may be a secret
     "model_attributes_type": "keys with values must stand here",
     "mapping_type": "keys with values must stand here",

@@ -12,7 +12,7 @@ from collector.delivery.channel import Channel
 from collector.delivery.glpi import Glpi
 from collector.delivery.polling import Poll
 from collector.delivery.request_tracker import RequestTracker
-from collector.delivery.ticket_mail import TicketMail
+from collector.delivery.ticket_mail import TicketMail, UntrustedError
 from collector.delivery.ticket_webhook import TicketWebhook
 from collector.delivery.tickets import Remotes, Tickets, TicketSystem
 from collector.delivery.written import Pen, Templates, write_ticket
@@ -74,10 +74,8 @@ def open_channel(name: str, spec: ChannelSpec, outfit: Outfit) -> Channel:
     """Raises UnopenedError."""
     try:
         return _opened(name, spec, outfit)
-    except MissingSecretError as error:
+    except (MissingSecretError, UntrustedError) as error:
         raise UnopenedError(str(error)) from None
-    except OSError as error:
-        raise UnopenedError(f"{error.filename}: {error.strerror}") from None
 
 
 def _opened(name: str, spec: ChannelSpec, outfit: Outfit) -> Channel:

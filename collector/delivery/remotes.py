@@ -54,15 +54,22 @@ class RememberedRemotes:
         return self._kept.get(ticket_id)
 
     async def ask(self, message: TicketMessage, channel: str, at: datetime) -> None:
-        self._kept[message.ticket_id] = KeptRemote(message.practice_id, message.ticket_id, channel, None, None, at)
+        before = self._kept.get(message.ticket_id)
+        asks = before.asks + 1 if before and before.remote_id is None else 1
+        replaced = (before.remote_id or before.replaced) if before else None
+        self._put(KeptRemote(message.practice_id, message.ticket_id, channel, None, None, at, asks, replaced))
 
     async def not_made(self, message: TicketMessage) -> None:
-        del self._kept[message.ticket_id]
+        before = self._kept[message.ticket_id]
+        self._put(replace(before, asks=before.asks - 1))
 
     async def keep(self, message: TicketMessage, channel: str, remote: Remote, at: datetime) -> None:
         blank = KeptRemote(message.practice_id, message.ticket_id, channel, None, None, at)
-        kept = self._kept.get(message.ticket_id, blank)
-        self._kept[message.ticket_id] = replace(kept, remote_id=remote.remote_id, url=remote.url)
+        before = self._kept.get(message.ticket_id, blank)
+        self._put(replace(before, remote_id=remote.remote_id, url=remote.url))
 
     async def looked(self, message: TicketMessage) -> None:
-        self._kept[message.ticket_id] = replace(self._kept[message.ticket_id], asks=1)
+        self._put(replace(self._kept[message.ticket_id], asks=1))
+
+    def _put(self, kept: KeptRemote) -> None:
+        self._kept[kept.ticket_id] = kept

@@ -60,9 +60,9 @@ class RequestTracker:
         await self._comment(remote, written, key)
 
     async def resolve(self, remote: Remote, message: TicketMessage, written: Written, key: str) -> None:  # noqa: ARG002
-        closed = await self._rest.status(_number(remote)) in CLOSED
-        await self._comment(remote, written, key)
-        if not closed:
+        """One that people closed is left as they closed it: that it is over is no news there."""
+        if await self._rest.status(_number(remote)) not in CLOSED:
+            await self._comment(remote, written, key)
             await self._make(remote, RESOLVED)
 
     async def reopen(self, remote: Remote, message: TicketMessage, written: Written, key: str) -> None:  # noqa: ARG002

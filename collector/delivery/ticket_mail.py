@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
+from pathlib import Path
 
 import aiosmtplib
 
@@ -25,6 +26,10 @@ from collector.store.outbox import Parcel
 _OURS_TO_MEND = range(530, 540)
 
 
+class UntrustedError(Exception):
+    """A certificate authority that cannot be read, or is none."""
+
+
 class TicketMail:
     """One address; a helpdesk's for tickets, a person's for notices."""
 
@@ -34,7 +39,7 @@ class TicketMail:
         self._spec = spec
         self._password = password
         self._pen = pen
-        self._tls = ssl.create_default_context(cafile=spec.authority)
+        self._tls = trusting(spec.authority)
 
     async def deliver(self, parcel: Parcel) -> None:
         await self._send(mail_of(parcel, self._spec, self._pen))
@@ -63,6 +68,14 @@ class TicketMail:
             raise _refused(error) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryError(f"no answer: {type(error).__name__}") from error
+
+
+def trusting(authority: Path | None) -> ssl.SSLContext:
+    """Raises UntrustedError."""
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise UntrustedError(f"authority {authority} cannot be used: {error.strerror or error}") from None
 
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> DeliveryError:

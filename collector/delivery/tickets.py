@@ -196,7 +196,7 @@ class Tickets:
         """Opened anew once: whoever deletes that one too does not want it."""
         if kept and kept.replaced and message.event is not TicketEvent.RESOLVED:
             raise DeliveryError(f"{remote.remote_id} was deleted there, as was the one before it", permanent=True)
-        gone = kept or KeptRemote(message.practice_id, message.ticket_id, self.name, None, None, self.now(), asks=0)
+        gone = kept or KeptRemote(message.practice_id, message.ticket_id, self.name, None, None, self.now())
         await self._open(message, replace(gone, remote_id=remote.remote_id), key)
 
     def _wait_until_settled(self, kept: KeptRemote, why: str) -> None:

@@ -108,7 +108,7 @@ def write_ticket(message: TicketMessage, pen: Pen) -> Written:
         "open": [one for one in lines if not one.over][:MOST_LINES],
         "over": [one for one in lines if one.over][:MOST_LINES],
         "more": max(0, sum(not one.over for one in lines) - MOST_LINES),
-        "notes": message.notes,
+        "notes": [pen.words.note(said) for said in message.notes],
         "merged_into": ticket_number(message.merged_into) if message.merged_into else "",
         "url": ticket_url(message, pen.public_url),
     }

@@ -112,7 +112,7 @@ def shown(findings: Iterable[Finding], lasting: Iterable[Incident]) -> tuple[Fin
 
 def _found(finding: Finding, lasting: Incident | None, gone: Incident | None, judging: _Judging) -> Turn:
     if lasting:
-        return _closed(lasting, judging) if lasting.closing else _goes_on(lasting, finding, judging)
+        return _closed(lasting, finding, judging) if lasting.closing else _goes_on(lasting, finding, judging)
     if finding.grey:
         return Turn(None)
     if gone is None:
@@ -263,9 +263,10 @@ def _ended(incident: Incident, judging: _Judging) -> Turn:
     return _resolved(incident, "recovered" if retired is None else f"retired: {retired}", judging.now)
 
 
-def _closed(incident: Incident, judging: _Judging) -> Turn:
-    """Somebody says that it is over, although it is found: looked at again after a while."""
-    closed = _resolved(incident, _by_hand(incident), judging.now)
+def _closed(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
+    """Somebody says that it is over, although it is found, as bad as it is now: looked at again after a while."""
+    severity = incident.severity if finding.grey else finding.severity
+    closed = _resolved(incident.model_copy(update={"severity": severity}), _by_hand(incident), judging.now)
     return Turn(closed.incident, closed.changes, judging.now + judging.book.closed_by_hand_for)
 
 

@@ -11,6 +11,8 @@ MAD_TO_DEVIATION = 1.4826
 _NOTHING = 0.0005
 # Of the logarithm: a job so steady that its nights differ by less is taken to differ by a quarter.
 _LEAST_SPREAD = 0.25
+# On the same weekday; fewer are chance.
+LEAST_ALIKE = 3
 
 
 def median(values: Sequence[float]) -> float:
@@ -50,7 +52,7 @@ def spread(values: Sequence[float], alike: Sequence[float], *, typical: float) -
     The fewer are known, the wider they may lie.
     """
     usual = quantile(values, typical)
-    if len(alike) >= 3:
+    if len(alike) >= LEAST_ALIKE:
         usual = max(usual, median(alike))
     logs = [log(value + _NOTHING) for value in values]
     return Spread(usual, max(deviation(logs), _LEAST_SPREAD) + 1 / len(values))

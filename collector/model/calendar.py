@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from collector.model.value import Label, Value
+from collector.model.value import EARLIEST, LATEST, Label, Value
 
 
 class Holidays(StrEnum):
@@ -36,6 +36,12 @@ class Closure(Value):
     first: date
     last: date
     because: Label = "closed"
+
+    @model_validator(mode="after")
+    def _lies_within_reach(self) -> Self:
+        if self.first.year < EARLIEST.year or self.last.year > LATEST.year:
+            raise ValueError(f"a closure must lie between {EARLIEST.year} and {LATEST.year}")
+        return self
 
     @model_validator(mode="after")
     def _first_is_not_after_last(self) -> Self:

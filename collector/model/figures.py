@@ -7,6 +7,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import NamedTuple
 
 from collector.model.levels import levels
 from collector.model.ordinary import (
@@ -39,6 +41,15 @@ _POINTS_LEFT = 0.4
 # How long readings are kept beyond the history: a late report can still arrive.
 _KEPT = timedelta(days=35)
 _MOST_READINGS = 40
+
+
+class Crept(NamedTuple):
+    """What the last runs wrote beyond the usual: together, how many of them without a break, the calmest, the first."""
+
+    sum: float
+    beyond: int
+    each: float
+    first: int
 
 
 def figures_after(job: JobState, history: tuple[PastRun, ...]) -> Mapping[str, object]:
@@ -79,18 +90,24 @@ def read(good: Sequence[PastRun], strange: Collection[datetime]) -> Reading | No
         return None
     seen, last = Ordinary.before(good, strange), len(good) - 1
     share = seen.parts[last]
-    if share is None or len(seen.known) < LEAST_KNOWN or share <= _gate(seen, last):
+    if share is None or len(seen.known) < LEAST_KNOWN:
         return None
-    crept, beyond = _crept(seen, last)
     spread, intervals = seen.spread(last), seen.intervals(last)
-    clean = next((one for one in reversed(good[:-1]) if one.finished_at not in strange), None)
+    ordinary = share <= _gate(seen, last)
+    if ordinary and share - spread.typical * intervals <= LEAST_SHARE:
+        return None
+    crept = _crept(seen, last)
+    if ordinary and crept.each <= LEAST_SHARE:
+        return None
+    before = crept.first if crept.each > LEAST_SHARE else last
+    clean = next((one for one in reversed(good[:before]) if one.finished_at not in strange), None)
     return Reading(
         finished_at=good[last].finished_at,
         share=round(share, 4),
         usual=round(spread.typical * intervals, 4),
         ceiling=round(min(spread.beyond(CEILING) * intervals, never_ordinary(spread.typical)), 4),
-        crept=round(crept, 4),
-        beyond=beyond,
+        crept=round(crept.sum, 4),
+        beyond=crept.beyond,
         alone=seen.alone(last),
         known=len(seen.known),
         rewritten=seen.shares[last].rewritten,
@@ -99,6 +116,7 @@ def read(good: Sequence[PastRun], strange: Collection[datetime]) -> Reading | No
         points_gone=_points_gone(good),
         clean_at=clean.finished_at if clean else None,
         files_untold=seen.files_untold(last),
+        each=round(crept.each, 4),
     )
 
 
@@ -108,15 +126,19 @@ def _gate(seen: Ordinary, at: int) -> float:
     return min(out, never_ordinary(spread.typical))
 
 
-def _crept(seen: Ordinary, last: int) -> tuple[float, int]:
-    """What the last runs wrote beyond the usual, and how many of them were out of the ordinary."""
-    crept, beyond = 0.0, 0
-    for at in range(max(1, last + 1 - CREEPS_OVER), last + 1):
-        part = seen.parts[at]
-        if part is not None and _excuse(seen, at) is None:
-            crept += max(0.0, part - seen.spread(at).typical * seen.intervals(at))
-            beyond += part > _gate(seen, at)
-    return crept, beyond
+def _crept(seen: Ordinary, last: int) -> Crept:
+    """Of the last runs that tell anything, and have no excuse."""
+    told = (at for at in range(last, 0, -1) if seen.parts[at] is not None)
+    lately = [at for at in islice(told, CREEPS_OVER) if _excuse(seen, at) is None]
+    parts = [seen.parts[at] or 0.0 for at in lately]
+    above = [part - seen.spread(at).typical * seen.intervals(at) for at, part in zip(lately, parts, strict=True)]
+    strange = [part > _gate(seen, at) for at, part in zip(lately, parts, strict=True)]
+    return Crept(
+        sum=sum(max(0.0, one) for one in above),
+        beyond=[*strange, False].index(False),
+        each=max(0.0, min(above)) if len(above) == CREEPS_OVER else 0.0,
+        first=min(lately, default=last),
+    )
 
 
 def _excuse(seen: Ordinary, at: int) -> Excuse | None:

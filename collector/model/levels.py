@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from collector.model.baseline import deviation, median, quantile
+from collector.model.baseline import LEAST_ALIKE, deviation, median, quantile
 from collector.model.reading import Level, Levels
 from collector.model.snapshot import PastRun
 
@@ -10,8 +10,6 @@ from collector.model.snapshot import PastRun
 _LATELY = 5
 # As of weekends and closures, on which a run has little to do.
 _LOW = 0.2
-# On the same weekday; fewer are chance.
-_LEAST_ALIKE = 3
 
 
 def levels(history: Sequence[PastRun]) -> Levels | None:
@@ -45,7 +43,7 @@ def _level(last: PastRun, before: Sequence[PastRun], figures: Sequence[int | Non
         for one, run in zip(earlier, before, strict=True)
         if one is not None and run.finished_at.weekday() == weekday
     ]
-    usual = [median(known), *([median(alike)] if len(alike) >= _LEAST_ALIKE else [])]
+    usual = [median(known), *([median(alike)] if len(alike) >= LEAST_ALIKE else [])]
     nearest = min(usual, key=lambda one: abs(one - value))
     return Level(
         value=value,

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Self
 
-from collector.model.baseline import Spread, median, spread
+from collector.model.baseline import LEAST_ALIKE, Spread, median, spread
 from collector.model.shares import Share, shares_of
 from collector.model.snapshot import PastRun
 
@@ -70,18 +69,24 @@ class Ordinary:
         return share.changed is None and share.touched is not None
 
     def intervals(self, at: int) -> float:
-        """How much later than usual a run came after the one before: what was not saved then is saved now."""
-        ends = [self.runs[one].finished_at for one in self.places]
-        gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(ends)]
-        usual = median(gaps) if gaps else 0.0
-        gap = (self.runs[at].finished_at - self.runs[at - 1].finished_at).total_seconds()
-        return min(max(1.0, gap / usual), _MOST_INTERVALS) if usual else 1.0
+        """How much later than usual a run came after the one before: what was not saved then is saved now.
+
+        Where nothing runs on weekends, Mondays come late as usual.
+        """
+        gaps, alike = [self._gap(one) for one in self.places], [self._gap(one) for one in self._alike(at)]
+        usual = max(median(gaps) if gaps else 0.0, median(alike) if len(alike) >= LEAST_ALIKE else 0.0)
+        return min(max(1.0, self._gap(at) / usual), _MOST_INTERVALS) if usual else 1.0
 
     def spread(self, at: int) -> Spread:
-        weekday = self.runs[at].finished_at.weekday()
-        alike = [one for one in self.places if self.runs[one].finished_at.weekday() == weekday]
-        known = [part for one in alike if (part := self.parts[one]) is not None]
+        known = [part for one in self._alike(at) if (part := self.parts[one]) is not None]
         return spread(self.known, known, typical=_TYPICAL)
+
+    def _gap(self, at: int) -> float:
+        return (self.runs[at].finished_at - self.runs[at - 1].finished_at).total_seconds()
+
+    def _alike(self, at: int) -> list[int]:
+        weekday = self.runs[at].finished_at.weekday()
+        return [one for one in self.places if self.runs[one].finished_at.weekday() == weekday]
 
 
 def _ordinary(runs: Sequence[PastRun], strange: Collection[datetime]) -> list[int]:

@@ -19,10 +19,11 @@ class Reading(NamedTuple):
     """A run that wrote anew more than ordinary ones do. Shares are of all files and of all data.
 
     `share` is the part that was touched by both measures, what was merely added apart; `alone` says that one of them
-    was not to be had. `usual` is a typical run's, and ordinary ones stay below `ceiling`. `crept` sums what the last
-    three runs wrote beyond the usual, `beyond` counts those of them that were out of the ordinary. `points_gone` says
-    that most restore points went with it. `clean_at` is the last ordinary run before. `files_untold` says that
-    there are files, and not how many of them changed.
+    was not to be had. `usual` is a typical run's, and ordinary ones stay below `ceiling`. Of the last three runs that
+    tell, `crept` sums what they wrote beyond the usual, `each` is what the calmest of them did, and `beyond` counts
+    those out of the ordinary, back from this one without a break. `points_gone` says that most restore points went
+    with it. `clean_at` is the last ordinary run before. `files_untold` says that there are files, and not how many of
+    them changed.
     """
 
     finished_at: datetime
@@ -39,6 +40,7 @@ class Reading(NamedTuple):
     points_gone: bool
     clean_at: datetime | None
     files_untold: bool = False
+    each: float = 0.0
 
 
 class Level(NamedTuple):

@@ -8,10 +8,14 @@ stored again, while there are no more files and no more data than before. What m
   alert of ransomware nearby (collector/model/figures.py).
 A tool that tells only of data or only of files must show more; one that tells neither shows nothing.
 
+What creeps encrypts every night: ordinary weeks have a busy night or two, and a calm one among any three. So the
+calmest of three runs says most, even of a disk image that wavers. And it takes what all jobs save: one that is
+suspicious by itself is a trace that lets the others need less.
+
 The runs of one attack are one finding, which begins with the first of them and stays for a while after the last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -33,6 +37,11 @@ _RAISED = 0.5
 # One busy night is none; where only one measure tells, two are not enough.
 _NIGHTS, _NIGHTS_ALONE = 2, 3
 _CREEPING_ALONE = 1.2
+_EACH_ALONE = 2.5
+# Of a daily job: with less than two weeks nobody knows how its days and weeks differ.
+_TWO_WEEKS = 12
+# Of the usual: a job that always writes much is by as much the more above it for three nights, too.
+_BUSIER = 0.5
 
 
 class Suspicion(NamedTuple):
@@ -46,13 +55,9 @@ class Suspicion(NamedTuple):
 def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     findings: list[Finding] = []
     dues: list[datetime | None] = []
-    left: tuple[Left, ...] | None = None
-    for job in watched_jobs(snapshot, policy):
-        if job.state is None or not job.state.readings:
-            continue
+    for job, suspicions in _suspected(snapshot, policy):
         setting = policy.rules_of(job.subject).ransomware_signature
-        left = traces(snapshot) if left is None else left
-        attack = _last_attack(_suspicions(job.state.readings, setting, left), setting.kept)
+        attack = _last_attack(suspicions, setting.kept)
         if not attack or attack[-1].reading.finished_at + setting.kept <= now:
             continue
         root = root_of(job, snapshot, now)
@@ -72,9 +77,23 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
     return Evaluation(findings=tuple(findings), next_due=earliest(dues))
 
 
-def _suspicions(readings: Sequence[Reading], setting: RansomwareSignature, left: tuple[Left, ...]) -> list[Suspicion]:
+def _suspected(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WatchedJob, list[Suspicion]]]:
+    """What is suspicious of one job by itself is a trace for the others, and not for itself."""
+    jobs = [job for job in watched_jobs(snapshot, policy) if job.state and job.state.readings]
+    left = traces(snapshot) if jobs else ()
+    found = {job.subject: _suspicions(job, policy, left) for job in jobs}
+    for job in jobs:
+        others = [one for subject, each in found.items() if subject != job.subject for one in each]
+        traced = tuple(Left(one.reading.finished_at, Trace.OTHER_JOB) for one in others)
+        yield job, _suspicions(job, policy, (*left, *traced)) if traced else found[job.subject]
+
+
+def _suspicions(job: WatchedJob, policy: Policy, left: tuple[Left, ...]) -> list[Suspicion]:
+    setting = policy.rules_of(job.subject).ransomware_signature
+    if job.state is None or not setting.enabled:
+        return []
     found = []
-    for reading in readings:
+    for reading in job.state.readings:
         raised_by = near(left, reading.finished_at, setting.nearby)
         if reading.points_gone:
             raised_by |= {Trace.RESTORE_POINTS_GONE}
@@ -90,9 +109,19 @@ def _reason(reading: Reading, setting: RansomwareSignature, raised_by: frozenset
     beyond = reading.share - reading.usual
     if beyond >= _at_once(reading, setting) * weight and reading.share >= reading.ceiling:
         return "at_once"
+    return "creeping" if _creeps(reading, setting, weight) else None
+
+
+def _creeps(reading: Reading, setting: RansomwareSignature, weight: float) -> bool:
+    """Whether none of three runs was calm, or those out of the ordinary wrote much together."""
+    if reading.known < _TWO_WEEKS:
+        return False
+    each = setting.each * (_EACH_ALONE if reading.alone else 1.0)
+    if reading.each >= max(each, _BUSIER * reading.usual) * weight:
+        return True
     nights = _NIGHTS_ALONE if reading.alone else _NIGHTS
     creeping = setting.creeping * (_CREEPING_ALONE if reading.alone else 1.0)
-    return "creeping" if reading.beyond >= nights and reading.crept >= creeping * weight else None
+    return reading.beyond >= nights and reading.crept >= creeping * weight
 
 
 def _at_once(reading: Reading, setting: RansomwareSignature) -> float:
@@ -124,6 +153,7 @@ def _facts(job: WatchedJob, snapshot: Snapshot, first: Suspicion) -> dict[str, s
         facts["files_changed"] = f"{reading.changed:.0%}"
     if first.reason == "creeping":
         facts["in_three_runs"] = f"{reading.crept:.0%}"
+        facts["each_beyond_usual"] = f"{reading.each:.1%}"
     if reading.clean_at is not None:
         facts["last_clean_at"] = reading.clean_at.isoformat()
     if first.raised_by:

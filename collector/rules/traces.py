@@ -16,6 +16,7 @@ class Trace(StrEnum):
     COPIES_DELETED = "copies_deleted"
     LOCK_SHORTENED = "lock_shortened"
     RESTORE_POINTS_GONE = "restore_points_gone"
+    OTHER_JOB = "other_job"
 
 
 class Left(NamedTuple):

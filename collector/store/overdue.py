@@ -21,11 +21,10 @@ class Overdue:
 
 
 _OVERDUE_JUDGEMENTS = """
-    SELECT count(*) AS count, min(since) AS since FROM (
-        SELECT evaluate_at AS since FROM due WHERE evaluate_at < $1
+    SELECT count(DISTINCT practice_id) AS count, min(since) AS since FROM (
+        SELECT practice_id, evaluate_at AS since FROM due WHERE evaluate_at < $1
         UNION ALL
-        SELECT min(received_at) FROM wake JOIN due USING (practice_id) GROUP BY practice_id
-        HAVING min(received_at) < $1
+        SELECT practice_id, received_at FROM wake JOIN due USING (practice_id) WHERE received_at < $1
     ) AS either
 """
 _OVERDUE_MESSAGES = """

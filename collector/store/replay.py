@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from collector.model.incident import Incident
+from asyncpg import Record
+
+from collector.model.incident import Incident, IncidentState
 from collector.model.policy import Policy
 from collector.store.connect import Connection
 
@@ -39,10 +41,16 @@ _POLICIES = """
         WHERE practice_id = $1 AND applied_at <= $2), 0)
     ORDER BY version
 """
+# An incident that opened again was raised each time; what it was the last time stands for all.
 _RAISED = """
-    SELECT to_jsonb(i) - 'practice_id' FROM incident AS i
-    WHERE practice_id = $1 AND opened_at <= $3 AND (resolved_at IS NULL OR resolved_at > $2)
-    ORDER BY opened_at, incident_id
+    SELECT to_jsonb(i) - 'practice_id' AS body, raised.at AS raised_at, raised.said AS reason, (
+        SELECT min(at) FROM incident_event AS o
+        WHERE o.practice_id = $1 AND o.incident_id = i.incident_id AND o.event_id > raised.event_id
+            AND o.what = 'resolved') AS over_at
+    FROM incident AS i JOIN incident_event AS raised USING (practice_id, incident_id)
+    WHERE practice_id = $1 AND raised.what IN ('opened', 'reopened') AND raised.at <= $3
+        AND (i.resolved_at IS NULL OR i.resolved_at > $2)
+    ORDER BY raised.at, i.incident_id
 """
 
 
@@ -60,5 +68,15 @@ async def policies_between(
 
 
 async def raised_between(conn: Connection, practice_id: UUID, since: datetime, until: datetime) -> tuple[Incident, ...]:
-    """Every incident that lasted at some instant between."""
-    return tuple(Incident.model_validate_json(row[0]) for row in await conn.fetch(_RAISED, practice_id, since, until))
+    """Each time that an incident lasted at some instant between, in the order of their beginning."""
+    rows = await conn.fetch(_RAISED, practice_id, since, until)
+    return tuple(_raised(row) for row in rows if row["over_at"] is None or row["over_at"] > since)
+
+
+def _raised(row: Record) -> Incident:
+    """As if it had never reopened, which a replay does not."""
+    incident, over_at = Incident.model_validate_json(row["body"]), row["over_at"]
+    update: dict[str, object] = {"opened_at": row["raised_at"], "reopened_at": None, "reason": row["reason"]}
+    if over_at:
+        update |= {"state": IncidentState.RESOLVED, "resolved_at": over_at}
+    return incident.model_copy(update=update)

@@ -1,5 +1,6 @@
 """The words of each language, read once."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from collector.model.channels import Language
 
 TEXTS = Path(__file__).parent
+_BLANK = re.compile(r"\\{(\w+)\\}")  # as it stands in an escaped pattern
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,26 @@ class Words:
         """What to do about it first."""
         return self._or_other("advice", rule)
 
+    def note(self, said: str) -> str:
+        """What history says in English, in this language; a note that is none of ours stays as it is."""
+        for key, pattern in _notes():
+            if found := pattern.fullmatch(said):
+                return self.by_key[key].format_map(found.groupdict())
+        return said
+
     def _or_other(self, table: str, name: str) -> str:
         return self.by_key.get(f"{table}.{name}", self.by_key[f"{table}.other"])
+
+
+@cache
+def _notes() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Each note of history with what fits its blanks."""
+    english = {key: text for key, text in words_in("en").by_key.items() if key.startswith("note.")}
+    return tuple((key, re.compile(_BLANK.sub(_anything, re.escape(text)), re.DOTALL)) for key, text in english.items())
+
+
+def _anything(blank: re.Match[str]) -> str:
+    return f"(?P<{blank[1]}>.*?)"
 
 
 @cache

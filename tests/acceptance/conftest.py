@@ -1,7 +1,10 @@
 """A whole deployment in real processes, for each test: collector, worker, api, ticket receiver."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +19,8 @@ from collector.model.heartbeat import Endpoint, Role
 from collector.model.policy import Every, JobPolicy
 from collector.store.connect import connect
 from deploy.demo.stack import Stack, running_stack
-from deploy.local import Services
+from deploy.local import Services, UnavailableError
+from tests.acceptance.request_tracker import RequestTrackerServer, install, running_request_tracker
 from tests.conftest import Database
 from tests.factories import new_id
 
@@ -27,6 +31,17 @@ Seen = TypeVar("Seen")
 @pytest.fixture
 async def stack(services: Services, database: Database, tmp_path: Path) -> AsyncIterator[Stack]:
     async with running_stack(database.url, services.redis_url, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def request_tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RequestTrackerServer]:
+    """A real one, where it is installed or root may install it."""
+    try:
+        install()
+    except UnavailableError as error:
+        pytest.skip(f"no Request Tracker here: {error}")
+    with running_request_tracker(tmp_path_factory.mktemp("rt")) as running:
         yield running
 
 
@@ -121,6 +136,17 @@ class Provider:
             return tickets[0] if tickets and tickets[0]["state"] == state else None
 
         return await eventually(look, f"a ticket that is {state}")
+
+
+async def vigie(provider: Provider, *arguments: str) -> str:
+    """A command as the provider types it."""
+    command = [str(Path(sys.executable).parent / "vigie"), *arguments]
+    environment = {**os.environ, "VIGIE_DATABASE_URL": provider.stack.database_url}
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
 
 
 @pytest.fixture

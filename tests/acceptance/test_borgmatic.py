@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +13,7 @@ import httpx
 import pytest
 
 from tests.acceptance.backup_machine import FILE, PATIENT, BackupMachine
-from tests.acceptance.conftest import Provider, eventually
+from tests.acceptance.conftest import Provider, eventually, vigie
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 PRACTICE = "Cabinet Pessac"
@@ -52,20 +49,9 @@ async def _backs_up(machine: BackupMachine, configuration: str, *arguments: str,
     return told
 
 
-async def _vigie(provider: Provider, *arguments: str) -> str:
-    """A command as the provider types it."""
-    command = [str(Path(sys.executable).parent / "vigie"), *arguments]
-    environment = {**os.environ, "VIGIE_DATABASE_URL": provider.stack.database_url}
-    done = await asyncio.to_thread(
-        subprocess.run, command, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout)
-
-
 async def _ping_url(provider: Provider) -> str:
     """Of one job of an enrolled practice, at this collector."""
-    told = UUID.search(await _vigie(provider, "ping", "add", PRACTICE, JOB))
+    told = UUID.search(await vigie(provider, "ping", "add", PRACTICE, JOB))
     assert told
     return f"{provider.stack.collector_url}/ping/{told[0]}"
 
@@ -112,7 +98,7 @@ async def test_a_job_that_borgmatic_makes_itself_is_grey_until_it_is_scheduled(
     provider: Provider, machine: BackupMachine
 ) -> None:
     await provider.enrol(PRACTICE)
-    key = SCRIPT_KEY.search(await _vigie(provider, "key", "add", PRACTICE, "--script"))
+    key = SCRIPT_KEY.search(await vigie(provider, "key", "add", PRACTICE, "--script"))
     assert key
     url = f"{provider.stack.collector_url}/ping/{key[0]}/{JOB}"
     configuration = _configured(machine, {"ping_url": url, "send_logs": True, "create_slug": True})
@@ -124,10 +110,10 @@ async def test_a_job_that_borgmatic_makes_itself_is_grey_until_it_is_scheduled(
     job = await _job(provider, "unknown", "success")
     assert (job["job"], job["reason"]) == (JOB, "never_scheduled")
 
-    await _vigie(provider, "job", "set", PRACTICE, JOB, "--every", "24h")
+    await vigie(provider, "job", "set", PRACTICE, JOB, "--every", "24h")
     assert (await _job(provider, "ok", "success"))["due_at"] is not None
     await _backs_up(machine, configuration)
-    await _vigie(provider, "job", "set", PRACTICE, JOB, "--every", "2s", "--grace", "1s")
+    await vigie(provider, "job", "set", PRACTICE, JOB, "--every", "2s", "--grace", "1s")
     await provider.ticket("open")
     [incident] = await provider.read("/v1/incidents?state=open")
     assert incident["rule"] == "backup_missed"

@@ -1,6 +1,6 @@
 """Tickets in a real Request Tracker 5: what our words do there, and what people's come back as."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
@@ -16,7 +16,6 @@ from collector.delivery.written import Written
 from collector.model.channels import RequestTrackerChannel, Secret
 from collector.model.message import TicketMessage
 from collector.store.ticket_remotes import Polled
-from deploy.local import UnavailableError
 from tests.acceptance.request_tracker import (
     CUSTOMER_FIELD,
     KEY_FIELD,
@@ -24,8 +23,6 @@ from tests.acceptance.request_tracker import (
     TECHNICIAN,
     RequestTrackerServer,
     Technician,
-    install,
-    running_request_tracker,
 )
 from tests.factories import PRACTICE
 from tests.integration.house import message
@@ -34,14 +31,9 @@ WRITTEN = Written("Sauvegarde manquée: l'été sur SRV-01", "Rien depuis hier.\
 FRENCH = "Je m'en occupe, ça vient"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RequestTrackerServer]:
-    try:
-        install()
-    except UnavailableError as error:
-        pytest.skip(f"no Request Tracker here: {error}")
-    with running_request_tracker(tmp_path_factory.mktemp("rt")) as running:
-        yield running
+@pytest.fixture
+def server(request_tracker: RequestTrackerServer) -> RequestTrackerServer:
+    return request_tracker
 
 
 @pytest.fixture
@@ -120,21 +112,22 @@ async def test_it_is_resolved_and_reopened_each_with_its_text(tracker: RequestTr
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours", "after"),
+    ("theirs", "ours", "after", "texts"),
     [
-        ("rejected", "resolve", "rejected"),
-        ("stalled", "resolve", "resolved"),
-        ("stalled", "reopen", "stalled"),
-        ("rejected", "reopen", "open"),
+        ("rejected", "resolve", "rejected", 0),
+        ("stalled", "resolve", "resolved", 1),
+        ("stalled", "reopen", "stalled", 1),
+        ("rejected", "reopen", "open", 1),
     ],
 )
 async def test_a_state_that_people_gave_it_is_left_where_it_will_do(
-    theirs: str, ours: str, after: str, tracker: RequestTracker, technician: Technician
+    theirs: str, ours: str, after: str, texts: int, tracker: RequestTracker, technician: Technician
 ) -> None:
     told, remote = await _opened(tracker)
     technician.make(remote.remote_id, theirs)
     await getattr(tracker, ours)(remote, told, WRITTEN, "key-4")
     assert technician.ticket(remote.remote_id)["Status"] == after
+    assert len(technician.texts(remote.remote_id)) == 1 + texts
 
 
 async def test_a_double_is_linked_and_rejected_and_no_longer_found(

@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from collector.config import Settings
+from collector.model.book import Book
 from collector.model.credential import Credential, Holder
 from collector.store.connect import Pool
+from collector.store.escalation import put_book
 from collector.store.operators import add_operator
 
 NOW = datetime(2026, 1, 15, 21, 30, tzinfo=UTC)  # 22:30 in Paris
@@ -162,6 +164,15 @@ class Fleet:
                last_error) VALUES ($1, 'webhook', $2, $3, '{}', $4, $4, $5, $6)""",
             practice_id, ticket_id, sequence, self.now, self.now if sent else None, error,
         )  # fmt: skip
+
+    async def book(self, book: Book) -> None:
+        """Put an escalation in force."""
+        async with self.owner.acquire() as conn, conn.transaction():
+            version = await conn.fetchval(
+                "INSERT INTO configuration (applied_at, applied_by, summary) VALUES ($1, 'test', '') RETURNING version",
+                self.now,
+            )
+            await put_book(conn, version, book)
 
     async def heartbeat(self, practice_id: UUID, endpoint_id: UUID, ago: timedelta) -> None:
         at = self.now - ago

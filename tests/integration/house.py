@@ -15,9 +15,11 @@ from collector.administer import Deed, Enrolled, enrol_practice, set_job
 from collector.evaluate import judge_practices
 from collector.intake.changes import Changes
 from collector.judge import Verdict
+from collector.model.escalation import Action
 from collector.model.finding import Severity
 from collector.model.heartbeat import Heartbeat
-from collector.model.message import TicketEvent, TicketMessage
+from collector.model.incident import IncidentState
+from collector.model.message import IncidentLine, Notice, NoticeKind, TicketEvent, TicketMessage
 from collector.model.policy import JobPolicy
 from collector.model.snapshot import Gap
 from collector.model.subject import Subject
@@ -95,6 +97,19 @@ def message(practice_id: UUID, ticket_id: UUID, sequence: int, at: datetime = NO
         event=TicketEvent.OPENED if sequence == 1 else TicketEvent.APPENDED,
         ticket_id=ticket_id, sequence=sequence, at=at, practice_id=practice_id, practice="Cabinet Test",
         root=Subject("endpoint:x"), severity=Severity.CRITICAL, title="A ticket", incidents=(),
+    )  # fmt: skip
+
+
+def notice(practice_id: UUID, incident_id: UUID, kind: NoticeKind, at: datetime = NOW) -> Notice:
+    over = kind is NoticeKind.RESOLVED
+    told = IncidentLine(
+        incident_id=incident_id, rule="backup_missed", subject=Subject("job:-:daily"), severity=Severity.CRITICAL,
+        reason="missed", state=IncidentState.RESOLVED if over else IncidentState.OPEN, since=at, opened_at=at,
+        resolved_at=at if over else None, resolution="recovered" if over else None, facts={"job": "daily"},
+    )  # fmt: skip
+    return Notice(
+        kind=kind, action=Action.PAGE, sequence=2 if over else 1, at=at, practice_id=practice_id,
+        practice="Cabinet Test", title="Backup missed: daily", incident=told,
     )  # fmt: skip
 
 

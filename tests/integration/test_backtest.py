@@ -63,10 +63,16 @@ async def told(house: House) -> Enrolled:
     return await story(house, BEGIN)
 
 
-async def replayed(house: House, enrolled: Enrolled, since: datetime = BEGIN, **rules: dict[str, object]) -> Replay:
+async def replayed(
+    house: House,
+    enrolled: Enrolled,
+    since: datetime = BEGIN,
+    until: datetime = BEGIN + 4 * DAY,
+    **rules: dict[str, object],
+) -> Replay:
     book = Rulebook(RulesForm.model_validate({"defaults": rules}))
     async with house.worker.acquire() as conn:
-        found = await replay(conn, enrolled.practice, book, since, BEGIN + 4 * DAY)
+        found = await replay(conn, enrolled.practice, book, since, until)
     assert found is not None
     return found
 
@@ -82,6 +88,19 @@ async def test_the_rules_in_force_raise_again_what_was_raised(house: House, told
     assert raised(found.in_force) == raised(found.live)
     assert raised(found.tried) == raised(found.live)
     assert found.moved() == []
+
+
+async def test_what_came_again_was_raised_twice(house: House, told: Enrolled) -> None:
+    """Live it is one incident that opened again; a replay opens another."""
+    for day, status in enumerate((RunStatus.FAILED, RunStatus.SUCCESS), start=4):
+        await night(house, told, BEGIN, day, status)
+    found = await replayed(house, told, until=BEGIN + 6 * DAY)
+    failed = [one for one in found.live if one.rule == "backup_failed"]
+    assert len({one.incident_id for one in failed}) == 1
+    assert [one.opened_at - BEGIN for one in failed] == [DAY + NIGHT + 10 * MINUTE, 4 * DAY + NIGHT + 10 * MINUTE]
+    assert raised(found.in_force) == raised(found.live)
+    later = await replayed(house, told, since=BEGIN + 4 * DAY, until=BEGIN + 6 * DAY)
+    assert [one.opened_at for one in later.live if one.rule == "backup_failed"] == [failed[1].opened_at]
 
 
 async def test_a_stricter_rule_would_have_raised_in_the_second_it_fell_due(house: House, told: Enrolled) -> None:

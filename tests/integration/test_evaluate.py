@@ -10,6 +10,7 @@ from collector.administer import Deed, enrol_practice
 from collector.deeds import Hand, acknowledge
 from collector.evaluate import judge_practices, our_gaps
 from collector.metrics import WorkerMetrics, new_registry
+from collector.model.escalation import Walk
 from collector.model.heartbeat import RunStatus
 from collector.model.incident import IncidentChange, IncidentState
 from collector.model.message import TicketEvent
@@ -51,14 +52,18 @@ async def test_silence_opens_an_incident_and_a_heartbeat_closes_it(either_house:
     assert [row["what"] for row in history] == [IncidentChange.OPENED, IncidentChange.RESOLVED]
 
 
-async def test_a_relapse_reopens_the_ticket_with_a_new_incident(house: House) -> None:
+async def test_a_relapse_reopens_the_incident_and_its_ticket(house: House) -> None:
     practice_id = await practice(house)
     for n in range(2):
         await report(house, practice_id, NOW + n * HOUR, seq=n)
         await judge(house, practice_id, NOW + n * HOUR)
         await judge(house, practice_id, NOW + n * HOUR + 2 * MINUTE)
     assert await messages(house) == [(TicketEvent.OPENED, 1), (TicketEvent.RESOLVED, 2), (TicketEvent.REOPENED, 3)]
-    assert [await count(house, table) for table in ("incident", "ticket")] == [2, 1]
+    assert [await count(house, table) for table in ("incident", "ticket")] == [1, 1]
+    (again,) = await rows(house, "SELECT opened_at, reopened_at, openings, walk, resolved_at FROM incident")
+    assert (again["opened_at"], again["reopened_at"]) == (NOW + 2 * MINUTE, NOW + HOUR + 2 * MINUTE)
+    assert again["openings"] == [NOW + 2 * MINUTE, NOW + HOUR + 2 * MINUTE]
+    assert (Walk.model_validate_json(again["walk"]).number, again["resolved_at"]) == (2, None)
 
 
 async def test_a_dead_server_with_three_late_jobs_is_one_ticket(either_house: House) -> None:

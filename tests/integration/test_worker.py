@@ -8,16 +8,20 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import Request
+from fastapi.responses import Response
 
 from collector import worker
 from collector.config import Settings
 from collector.metrics import WorkerMetrics, new_registry
+from collector.model.message import Addressed
+from collector.store.outbox import bury, claim, post
 from collector.sweep import Engine
 from collector.worker import QUEUE, Ticks, connect_redis, create_app, judge, tick
 from deploy.demo.receiver import create_app as create_receiver
 from deploy.local import Services
-from tests.integration.house import House, arrival, enrol, rows, running, store, until
-from tests.integration.receivers import SECRET, served
+from tests.integration.house import House, arrival, enrol, message, open_ticket, rows, running, store, until
+from tests.integration.receivers import SECRET, answering, served
 
 # arq closes redis-py by its old name; a connection that a killed Redis broke off is closed by nobody.
 pytestmark = [
@@ -191,3 +195,57 @@ async def test_a_worker_outlives_a_database_that_is_killed_under_it(fragile: Ser
         await more_sweeps(client, "itself")
         await asyncio.to_thread(fragile.postgres.start)
         await judged(fragile_house, "Cabinet Survivor")
+
+
+async def test_with_redis_gone_for_good_tickets_still_go_out(house: House, fragile: Services) -> None:
+    async with served(create_receiver(SECRET)) as url, httpx.AsyncClient() as http:
+        settings = {"ticket_webhook_url": f"{url}/webhook", "ticket_webhook_secret": SECRET}
+        async with at_work(house, redis_url=fragile.redis_url, **settings) as client:
+            await more_sweeps(client, "tick")
+            await asyncio.to_thread(fragile.redis.kill)
+            try:
+                await silent_for_an_hour(house)
+
+                async def told() -> bool:
+                    return bool((await http.get(f"{url}/tickets")).json())
+
+                await until(told, within=30)
+            finally:
+                await asyncio.to_thread(fragile.redis.start)
+
+
+async def test_the_outbox_is_measured_at_scrape(house: House) -> None:
+    practice_id = (await enrol(house, at=datetime.now(UTC))).practice.practice_id
+    now = datetime.now(UTC)
+    async with house.worker.acquire() as conn:
+        for channel, at in (("rt", now - timedelta(hours=1)), ("rt", now), ("glpi", now)):
+            ticket_id = await open_ticket(house, practice_id)
+            await post(conn, [Addressed(channel, message(practice_id, ticket_id, 1))], at)
+        await bury(conn, await claim(conn, "glpi", now, now, 1), now, "answered 410")
+    async with at_work(house) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    measured = {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
+    assert measured["vigie_outbox_unsent_messages"] == 2
+    assert measured['vigie_outbox_waiting_messages{channel="rt"}'] == 2
+    assert 3_600 <= measured['vigie_outbox_oldest_seconds{channel="rt"}'] < 3_700
+    assert measured['vigie_outbox_dead_messages{channel="rt"}'] == 0
+    assert measured['vigie_outbox_dead_messages{channel="glpi"}'] == 1
+    assert measured['vigie_overdue_steps{step="delivery:rt"}'] == 1
+
+
+@pytest.mark.parametrize("with_redis", [False, True])
+async def test_sweeps_are_told_to_the_watchdog(house: House, services: Services, *, with_redis: bool) -> None:
+    heard: list[str] = []
+
+    async def ping(request: Request) -> Response:
+        heard.append(request.url.path)
+        return Response()
+
+    async with served(answering(ping)) as url:
+        more = {"redis_url": services.redis_url} if with_redis else {}
+        async with at_work(house, watchdog_url=f"{url}/webhook", **more):
+
+            async def told() -> bool:
+                return bool(heard)
+
+            await until(told)

@@ -20,6 +20,7 @@ def _reading(draw: st.DrawFn) -> Reading:
         beyond=draw(st.integers(0, 3)),
         alone=draw(st.booleans()),
         known=draw(st.sampled_from([2, 3, 20])),
+        each=draw(_shares),
         rewritten=draw(st.none() | _shares),
         changed=draw(st.none() | _shares),
         excuse=draw(st.none() | st.sampled_from(Excuse)),

@@ -62,7 +62,8 @@ def test_the_rest_doubles_with_every_probe_that_fails_up_to_ten_minutes() -> Non
         assert breaker.until
         then = breaker.until
         breaker, turn = breaker.refused(uuid4(), None, then)
-        assert turn is Turn.PROBE_FAILED and breaker.until
+        assert turn is Turn.PROBE_FAILED
+        assert breaker.until
         rests.append((breaker.until - then) / FIRST_REST)
     assert rests == [2, 4, 8, 16, *[LONGEST_REST / FIRST_REST] * 4]
 

@@ -37,6 +37,16 @@ def faults(text: str, file: str = "fleet.yaml") -> list[Fault]:
         (PRACTICE + "calendar: {open: {mon: 9-12}}", (3, 28), "'9-12' are no hours"),
         (PRACTICE + "calendar: {open: {mon: 12:00-08:00}}", (3, 28), "closes before it opens"),
         (PRACTICE + "calendar: {open: {mon-fri: closed, fri: closed}}", (3, 15), "fri is named twice"),
+        (
+            PRACTICE + "calendar: {closures: [{first: 2026-08-01, last: 9999-12-31}]}",
+            (3, 27),
+            "a closure must lie between 1601 and 9000",
+        ),
+        (
+            PRACTICE + "calendar: {closures: [{first: 0001-01-01, last: 2026-08-01}]}",
+            (3, 27),
+            "a closure must lie between 1601 and 9000",
+        ),
         (PRACTICE + "closures: []", (3, 5), "unknown key 'closures'"),
         (JOB + "{name: daily, every: 14}", (4, 30), "write the unit with it, as in 14h or 14d"),
         (JOB + "{name: daily, every: 14 days}", (4, 30), "write it as 14d"),

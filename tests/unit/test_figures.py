@@ -177,7 +177,62 @@ def test_what_lasts_becomes_usual() -> None:
 def test_creeping_is_summed_over_three_runs() -> None:
     found = reading(night(0, 0.05), night(1, 0.01), night(2, 0.05))
     assert found.crept == pytest.approx(0.08)
-    assert found.beyond == 2
+
+
+@pytest.mark.parametrize(
+    ("parts", "beyond"), [((0.01, 0.01, 0.05), 1), ((0.01, 0.05, 0.05), 2), ((0.05, 0.01, 0.05), 1), ((0.05,) * 3, 3)]
+)
+def test_runs_out_of_the_ordinary_are_counted_back_to_a_calm_one(parts: Sequence[float], beyond: int) -> None:
+    assert reading(*(night(number, part) for number, part in enumerate(parts))).beyond == beyond
+
+
+@pytest.mark.parametrize(
+    ("parts", "each"),
+    [
+        ((0.05, 0.04, 0.09), 0.03),
+        ((0.05, 0.01, 0.09), 0.0),
+        ((0.04, None, 0.06, 0.05), 0.03),
+        ((None, 0.06, 0.05), 0.0),
+    ],
+)
+def test_calmest_of_the_last_three_runs_that_tell_is_read(parts: Sequence[float | None], each: float) -> None:
+    untold = night(0)._replace(bytes_added=None, files_changed=None)
+    runs = [night(at, part or 0.0) for at, part in enumerate(parts)]
+    silent = [
+        untold._replace(finished_at=one.finished_at) if part is None else one
+        for one, part in zip(runs, parts, strict=True)
+    ]
+    assert reading(*silent).each == pytest.approx(each)
+
+
+def test_full_that_has_an_excuse_is_not_among_the_three() -> None:
+    assert reading(night(0, 0.06), night(1, 0.9, repository=2), night(2, 0.06, repository=2)).each == 0.0
+
+
+def wavering(*last: float) -> Sequence[Reading]:
+    """Of a disk image: one night writes a tenth, the next next to nothing."""
+    parts = [*((0.01, 0.1)[number % 2] for number in range(30)), *last]
+    runs = [night(number - 30, part, files_total=None, files_changed=None) for number, part in enumerate(parts)]
+    return readings(*runs)
+
+
+@pytest.mark.parametrize(("part", "found"), [(0.12, False), (0.121, True)])
+def test_three_nights_without_a_calm_one_are_kept_however_a_job_wavers(part: float, *, found: bool) -> None:
+    assert bool(wavering(part, part, part)) is found
+    assert not wavering(part, 0.02, part)
+
+
+def test_what_is_clean_lies_before_all_of_three_such_nights() -> None:
+    (found,) = wavering(0.14, 0.14, 0.14)
+    assert (found.finished_at, found.clean_at) == (NOW + 2 * DAY, NOW - DAY)
+
+
+@pytest.mark.parametrize(("weeks", "known"), [(2, False), (4, True)])
+def test_mondays_after_idle_weekends_are_as_late_as_usual(weeks: int, *, known: bool) -> None:
+    """NOW is a Saturday: after Friday the next run comes on Monday, as in the weeks before."""
+    days = [day for day in range(-7 * weeks, 0) if (NOW + day * DAY).weekday() < 5]
+    found = readings(*(night(day) for day in days), night(2, 0.09))
+    assert [one.usual for one in found] == ([0.01] if known else [0.03])
 
 
 def test_days_without_a_run_are_made_up_for() -> None:

@@ -168,8 +168,7 @@ class Practice(RuleBasedStateMachine):
                 numbers[message.about].append(message.sequence)
         assert all(some == list(range(1, len(some) + 1)) for some in numbers.values())
         for (incident_id, _), kinds in told.items():
-            over = not self.house.known[incident_id].lasts
-            assert (kinds[-1] is NoticeKind.RESOLVED) is over
+            assert self.house.known[incident_id].lasts or kinds[-1] is NoticeKind.RESOLVED
             assert (NoticeKind.RESOLVED, NoticeKind.RESOLVED) not in pairwise([None, *kinds])
             assert (None, NoticeKind.RESOLVED) not in pairwise([None, *kinds])
 

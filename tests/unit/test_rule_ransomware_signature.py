@@ -66,6 +66,14 @@ def test_job_without_readings_is_not_found() -> None:
         (reading(share=0.05, crept=0.1, beyond=3, alone=True), True),
         (reading(share=0.05, crept=0.09, beyond=3, alone=True), False),
         (reading(share=0.15, crept=0.3, beyond=2, alone=True), False),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.025), True),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.024), False),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.0625, alone=True), True),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.062, alone=True), False),
+        (reading(share=0.3, usual=0.2, crept=0.3, beyond=0, each=0.1), True),
+        (reading(share=0.3, usual=0.2, crept=0.3, beyond=0, each=0.09), False),
+        (reading(share=0.1, crept=0.1, beyond=2, each=0.03, known=12), True),
+        (reading(share=0.1, crept=0.1, beyond=2, each=0.03, known=11), False),
     ],
 )
 def test_both_sides_of_each_boundary(one: Reading, *, is_found: bool) -> None:
@@ -139,6 +147,32 @@ def test_other_traces_nearby_make_less_weigh_as_much(seen: Snapshot, raised_by: 
     assert [one.facts["raised_by"] for one in found(seen)] == ([raised_by] if raised_by else [])
 
 
+def image(**more: Any) -> JobState:
+    return job_state(job="system", readings=(reading(share=0.1, crept=0.1, beyond=0, alone=True, **more),))
+
+
+@pytest.mark.parametrize(
+    ("other", "each", "is_found"),
+    [
+        (reading(), 0.032, True),
+        (reading(), 0.031, False),
+        (reading(NOW - 48 * HOUR), 0.032, True),
+        (reading(NOW - 49 * HOUR), 0.032, False),
+        (WEAK, 0.032, False),
+    ],
+)
+def test_job_that_is_suspicious_by_itself_lets_another_need_less(
+    other: Reading, each: float, *, is_found: bool
+) -> None:
+    raised = [one for one in found(snapshot(jobs=[job(other), image(each=each)])) if one.facts["job"] == "system"]
+    assert [one.facts["raised_by"] for one in raised] == (["other_job"] if is_found else [])
+
+
+def test_job_is_no_trace_for_itself_nor_one_whose_rule_is_off() -> None:
+    assert "raised_by" not in found(job(reading()))[0].facts
+    assert found(snapshot(jobs=[job(reading()), image(each=0.032)]), enabled=False) == ()
+
+
 @pytest.mark.parametrize(("category", "is_found"), [(AlertCategory.RANSOMWARE, True), (AlertCategory.TAMPERING, False)])
 def test_alert_of_ransomware_leaves_no_excuse(category: AlertCategory, *, is_found: bool) -> None:
     seen = snapshot([alert(category)], [job(reading(share=0.9, excuse=Excuse.REPOSITORY))])
@@ -161,8 +195,8 @@ def test_finding_says_what_was_seen_and_from_when_to_restore() -> None:
 
 
 def test_creeping_finding_says_how_much_three_runs_wrote() -> None:
-    (one,) = found(job(reading(share=0.05, crept=0.14, beyond=3)))
-    assert (one.reason, one.facts["in_three_runs"]) == ("creeping", "14%")
+    (one,) = found(job(reading(share=0.05, crept=0.14, beyond=3, each=0.031)))
+    assert (one.reason, one.facts["in_three_runs"], one.facts["each_beyond_usual"]) == ("creeping", "14%", "3.1%")
 
 
 def test_finding_hangs_on_its_server_once_that_is_overdue() -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from collector.delivery.sandbox import LONGEST, OURS
 from collector.delivery.written import MOST_LINES, Pen, Templates, Written, write_digest, write_notice, write_ticket
+from collector.escalation.deeds import LET_GO, WOKEN
+from collector.escalation.holds import _EXPIRED, SNOOZE, _ended
 from collector.model.channels import Language
 from collector.model.escalation import Action
 from collector.model.finding import Severity
@@ -159,6 +161,28 @@ def test_a_reason_and_a_rule_without_words_are_never_shown_as_codes() -> None:
     words = words_in("fr")
     assert words.sentence("disk_on_fire", "very_hot") == words.by_key["reason.other"]
     assert words.advice("disk_on_fire") == words.by_key["advice.other"]
+
+
+def notes_of_history() -> list[str]:
+    """What history says and a ticket repeats, as the code that writes it says it."""
+    ended = [_ended(held_by) for held_by in (SNOOZE, "silence:x", "practice_silent")]
+    flapping = "raised 4 times within 1 day, 0:00:00: stays open until it has been quiet for 2:00:00"
+    still = "found still, after it was closed by rt:marie: replaced\nthe disk: twice"
+    return [*ended, _EXPIRED, LET_GO, WOKEN, flapping, still]
+
+
+@pytest.mark.parametrize("note", notes_of_history())
+def test_what_history_says_is_said_in_the_readers_language(note: str) -> None:
+    french = words_in("fr").note(note)
+    assert french != note
+    assert words_in("en").note(note) == note
+    for kept in ("practice_silent", "rt:marie", "replaced\nthe disk: twice", "4", "2:00:00"):
+        assert (kept in french) == (kept in note)
+    assert french in write_ticket(ticket(notes=(note,)), pen()).body
+
+
+def test_a_note_that_is_none_of_ours_stays_as_it_is() -> None:
+    assert words_in("fr").note("the snooze has ended, more or less") == "the snooze has ended, more or less"
 
 
 # Templates of the provider

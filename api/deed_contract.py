@@ -15,7 +15,7 @@ from collector.store.incident_pages import IncidentRow
 from collector.store.timeline import Entry, TicketThere
 
 # Something to read stands in it.
-Said = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Said = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 
 _UNTIL = f"an instant; at most {LONGEST_HOLD.days} days away"
 _FOR = "the same as a length of time, in place of `until`"

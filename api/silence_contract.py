@@ -68,7 +68,7 @@ class NewSilence(_Asked):
     until: Instant | None = Field(None, description=f"at most {LONGEST.days} days after it begins")
     lasts: Duration | None = Field(None, alias="for", description="how long, in place of `until`")
     weekly: WeeklyAsked | None = Field(None, description="holds only in this window of every week")
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*\S[^\x00]*$")]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 
     @model_validator(mode="after")
     def _ends(self) -> Self:

@@ -74,22 +74,10 @@ def judge(
     """Evaluate what is known now, and take every incident as far as its escalation policy says."""
     record = replace(record, policy=placed(record.policy, record.snapshot))
     seen = record.snapshot.observed(sightings, gaps)
-    evaluation = evaluate(seen, record.policy, now)
-    findings = inhibited(evaluation.findings, record.incidents, campaigns)
-    reconciled = reconcile(record.incidents, findings, record.policy, orders.roster.book, now)
-    incidents, came = linked(reconciled.incidents, campaigns)
-    return _escalated(
-        record,
-        seen,
-        Evaluation(
-            findings=shown(findings, record.incidents),
-            next_due=earliest((evaluation.next_due, next_change(seen, record.policy, now))),
-        ),
-        Reconciled(incidents, reconciled.changes + came, reconciled.next_due),
-        orders,
-        frozenset(one.incident_id for one in campaigns if one.pages),
-        now,
-    )
+    found = evaluate(seen, record.policy, now)
+    due = earliest((found.next_due, next_change(seen, record.policy, now)))
+    evaluation = Evaluation(findings=found.findings, next_due=due)
+    return escalate(replace(record, snapshot=seen), evaluation, now, campaigns, orders)
 
 
 def judge_provider(
@@ -110,16 +98,34 @@ def judge_provider(
         undelivered.check(letters, rules.undelivered),
     )
     findings = tuple(found for result in results for found in result.findings)
-    reconciled = reconcile(record.incidents, findings, record.policy, orders.roster.book, now)
     evaluation = Evaluation(findings=findings, next_due=earliest(result.next_due for result in results))
-    came = joins(record.incidents, reconciled.incidents)
-    grown = Reconciled(reconciled.incidents, reconciled.changes + came, reconciled.next_due)
-    return _escalated(record, record.snapshot, evaluation, grown, orders, frozenset(), now)
+    return escalate(record, evaluation, now, orders=orders)
+
+
+def escalate(
+    record: Record,
+    evaluation: Evaluation,
+    now: datetime,
+    campaigns: Sequence[Campaign] = (),
+    orders: Orders = AS_IT_COMES,
+) -> Verdict:
+    """Take what is found about one practice, or the provider, as far as its escalation policies say."""
+    findings = inhibited(evaluation.findings, record.incidents, campaigns)
+    reconciled = reconcile(record.incidents, findings, record.policy, orders.roster.book, now)
+    incidents, came = linked(reconciled.incidents, campaigns)
+    grown = joins(record.incidents, incidents)
+    return _escalated(
+        record,
+        Evaluation(findings=shown(findings, record.incidents), next_due=evaluation.next_due),
+        Reconciled(incidents, reconciled.changes + came + grown, reconciled.next_due),
+        orders,
+        frozenset(one.incident_id for one in campaigns if one.pages),
+        now,
+    )
 
 
 def _escalated(
     record: Record,
-    seen: Snapshot,
     evaluation: Evaluation,
     reconciled: Reconciled,
     orders: Orders,
@@ -146,7 +152,7 @@ def _escalated(
         changes += told
     due = (one.next_due for one in decisions.values())
     return Verdict(
-        seen=seen,
+        seen=record.snapshot,
         evaluation=evaluation,
         incidents=tuple(incidents),
         changes=tuple(changes),

@@ -49,6 +49,10 @@ class WorkerMetrics:
             "vigie_ticket_polls", "Looks at what people did in a ticket system, by outcome", ["channel", "outcome"],
             registry=registry,
         )  # fmt: skip
+        self.resends = Counter(
+            "vigie_alert_resends", "Rounds in which an Alertmanager was told again what lasts, by outcome",
+            ["channel", "outcome"], registry=registry,
+        )  # fmt: skip
         self.delivery_seconds = Histogram(
             "vigie_delivery_seconds", "Time of one delivery, by channel", ["channel"], buckets=_SLOW, registry=registry
         )

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import httpx
 
+from collector.delivery.alertmanager import Alertmanager
+from collector.delivery.apprise_service import AppriseService, UnknownServiceError
 from collector.delivery.channel import Channel
 from collector.delivery.glpi import Glpi
 from collector.delivery.polling import Poll
@@ -19,6 +21,8 @@ from collector.delivery.written import Pen, Templates, write_ticket
 from collector.logs import logger
 from collector.model.book import TICKETS, Book
 from collector.model.channels import (
+    AlertmanagerChannel,
+    AppriseChannel,
     ChannelSpec,
     GlpiChannel,
     MailChannel,
@@ -26,7 +30,7 @@ from collector.model.channels import (
     Secret,
     WebhookChannel,
 )
-from collector.secrets import MissingSecretError, read_secret, read_signing_key
+from collector.secrets import MissingSecretError, place, read_secret, read_signing_key
 
 _log = logger("delivery")
 
@@ -91,12 +95,21 @@ def _opened(name: str, spec: ChannelSpec, outfit: Outfit) -> Channel:
             return _tickets(name, glpi, spec, outfit, pen)
         case MailChannel():
             return TicketMail(name, spec, _read_if(spec.password), pen)
-        case _:
-            raise UnopenedError(f"nothing here speaks {spec.kind} yet")
+        case AppriseChannel():
+            return _service(name, spec, pen)
+        case AlertmanagerChannel():
+            return Alertmanager(name, outfit.client, spec, _read_if(spec.password), pen)
 
 
 def _read_if(secret: Secret | None) -> str | None:
     return read_secret(secret) if secret else None
+
+
+def _service(name: str, spec: AppriseChannel, pen: Pen) -> AppriseService:
+    try:
+        return AppriseService(name, read_secret(spec.url), spec.timeout, pen)
+    except UnknownServiceError as error:
+        raise UnopenedError(f"{place(spec.url)} is {error}") from None
 
 
 def _tickets(name: str, system: TicketSystem, spec: ChannelSpec, outfit: Outfit, pen: Pen) -> Tickets:

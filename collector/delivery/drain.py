@@ -104,6 +104,10 @@ class Carrier:
     def takes(self) -> bool:
         return self.breaker.state(datetime.now(UTC)) is not State.OPEN
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._going or self._back)
+
     async def carry(self) -> int:
         """Until nothing is ready and all are back; how many messages the receiver took.
 
@@ -120,7 +124,7 @@ class Carrier:
                 task = asyncio.create_task(self._send(load))
                 self._going.add(task)
                 task.add_done_callback(self._landed)
-            if not self._going and not self._back:
+            if not self.is_busy:
                 return taken
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN_S):

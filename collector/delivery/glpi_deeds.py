@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 from collector.delivery.glpi_rest import CHANGED, STATUS, Actor, Criterion, Followup, LogLine, Rest, Row
 from collector.delivery.polling import Look, Read, happening
@@ -54,10 +55,10 @@ async def look(rest: Rest, watched: Sequence[Polled], cursor: str | None) -> Loo
     touched = [row for row in rows if row.id in ours and _is_fresh(row, ours[row.id], cursor)]
     now_read = touched[:MOST_READ]
     new_ones = [one for one in watched if one.seen is None and int(one.remote_id) not in {row.id for row in touched}]
-    read = [await _read(rest, ours[row.id], row.changed) for row in now_read]
+    read = [await _read(rest, ours[row.id], row.changed or "") for row in now_read]
     read += [await _read(rest, one, "") for one in new_ones[: MOST_READ - len(now_read)]]
     last = now_read if len(now_read) < len(touched) else rows
-    return Look([one for one in read if one.seen != one.ticket.seen], last[-1].changed if last else cursor)
+    return Look([one for one in read if one.seen != one.ticket.seen], (last[-1].changed if last else None) or cursor)
 
 
 async def _changed(rest: Rest, cursor: str | None) -> Sequence[Row]:
@@ -82,7 +83,7 @@ async def _read(rest: Rest, ticket: Polled, changed: str) -> Read:
     us, names = await rest.who_we_are(), _names(log)
     now = datetime.now(UTC)  # GLPI tells no zone with its times: a deed counts from when it is read
     told = [
-        *_taken(actors, us, names),
+        *_taken(actors, log, us),
         *_commented(followups, us, names),
         *_turned([line for line in log if line.id > before.log], us),
     ]
@@ -98,17 +99,20 @@ async def _read(rest: Rest, ticket: Polled, changed: str) -> Read:
 _Told = tuple[str, Deed, str, str]  # event id, deed, by whom, what was said
 
 
-def _taken(actors: Sequence[Actor], us: int, names: Mapping[int, str]) -> list[_Told]:
+def _taken(actors: Sequence[Actor], log: Sequence[LogLine], us: int) -> list[_Told]:
+    """By whom people gave it to: what a rule of GLPI's gives out is logged as ours, and nobody knows of it yet."""
+    given = [_person(line.new) for line in log if line.of == "User" and _person(line.by).user not in (us, 0)]
+    names = {person.user: person.name for person in given}
     return [
-        (f"actor {one.id}", Deed.TAKEN, _name(one.user, names), "")
+        (f"actor {one.id}", Deed.TAKEN, names[one.user], "")
         for one in actors
-        if one.kind == ASSIGNED and one.user not in (us, 0)
+        if one.kind == ASSIGNED and one.user in names and one.user != us
     ]
 
 
 def _commented(followups: Sequence[Followup], us: int, names: Mapping[int, str]) -> list[_Told]:
     return [
-        (f"followup {one.id}", Deed.COMMENTED, _name(one.user, names), plain(one.content or ""))
+        (f"followup {one.id}", Deed.COMMENTED, names.get(one.user, f"user {one.user}"), plain(one.content or ""))
         for one in followups
         if one.user != us
     ]
@@ -116,9 +120,9 @@ def _commented(followups: Sequence[Followup], us: int, names: Mapping[int, str])
 
 def _turned(lines: Sequence[LogLine], us: int) -> list[_Told]:
     return [
-        (f"log {line.id}", deed, person[0], "")
+        (f"log {line.id}", deed, person.name, "")
         for line in lines
-        if (person := _person(line.by))[1] != us and (deed := _turn(line)) is not None
+        if (person := _person(line.by)).user != us and (deed := _turn(line)) is not None
     ]
 
 
@@ -136,18 +140,19 @@ def _state(written: str | None) -> int:
     return int(written) if written and written.isdecimal() else 0
 
 
+class _Somebody(NamedTuple):
+    name: str
+    user: int  # 0 for what is nobody's
+
+
+def _person(written: str | None) -> _Somebody:
+    found = _PERSON.match(written or "")
+    return _Somebody(found["name"], int(found["user"])) if found else _Somebody(written or "", 0)
+
+
 def _names(log: Sequence[LogLine]) -> Mapping[int, str]:
     """What the log calls people, by their numbers."""
-    return {user: name for name, user in map(_person, (line.by for line in log)) if user}
-
-
-def _person(written: str) -> tuple[str, int]:
-    found = _PERSON.match(written)
-    return (found["name"], int(found["user"])) if found else (written, 0)
-
-
-def _name(user: int, names: Mapping[int, str]) -> str:
-    return names.get(user, f"user {user}")
+    return {person.user: person.name for person in (_person(line.by) for line in log) if person.user}
 
 
 def marker(key: str) -> str:

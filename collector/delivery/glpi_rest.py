@@ -56,7 +56,7 @@ class Row(_Answer):
     """A ticket that was searched for."""
 
     id: int = Field(alias=str(NUMBER))
-    changed: str = Field("", alias=str(CHANGED))
+    changed: str | None = Field(None, alias=str(CHANGED))
     content: str | None = Field(None, alias=str(CONTENT))
 
 
@@ -80,10 +80,11 @@ class Actor(_Answer):
 
 
 class LogLine(_Answer):
-    """A change of one field; `by` is like "paul (33)"."""
+    """A change of one field, or of what hangs on it (`of`); people are called like "paul (33)"."""
 
     id: int
-    by: str = Field(alias="user_name")
+    by: str | None = Field(alias="user_name")
+    of: str | None = Field(alias="itemtype_link")
     option: int = Field(alias="id_search_option")
     old: str | None = Field(alias="old_value")
     new: str | None = Field(alias="new_value")

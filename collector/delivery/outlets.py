@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
+from collector.delivery.alertmanager import Alertmanager
 from collector.delivery.channel import Channel
 from collector.delivery.channels import open_polls
 from collector.delivery.drain import GIVE_UP_AFTER, Carrier, Lane
 from collector.delivery.polling import Poll, Polls
+from collector.delivery.resending import Resends
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.model.book import Book
@@ -34,10 +37,17 @@ def always(channels: Iterable[Channel]) -> OpenChannels:
     return lambda _: opened
 
 
+class _Said(NamedTuple):
+    """What a channel was opened by; one of the settings has no spec. Times are told in the provider's zone."""
+
+    spec: ChannelSpec | None
+    zone: str
+
+
 class Outlets:
     """Messages for a channel that is not there, or cannot be opened, wait, and are given up after a day.
 
-    Ticket systems that tell nothing by themselves are asked as often as the book says.
+    Ticket systems that tell nothing by themselves are asked as often as the book says; Alertmanagers are told again.
     """
 
     def __init__(self, pool: Pool, metrics: WorkerMetrics, open_channels: OpenChannels) -> None:
@@ -46,12 +56,15 @@ class Outlets:
         self._open_channels = open_channels
         self._book: Book | None = None
         self._looked = self._buried = -float("inf")
-        self._specs: dict[str, ChannelSpec | None] = {}
+        self._said: dict[str, _Said] = {}
         self._carriers: dict[str, list[Carrier]] = {}
+        self._leaving: list[Carrier] = []
         self._under_way: dict[Carrier, asyncio.Task[int]] = {}
         self._stirred = asyncio.Event()
         self._asking = Polls(pool, metrics)
         self._polls: list[Poll] = []
+        self._resending = Resends(pool, metrics)
+        self._alertmanagers: list[Alertmanager] = []
 
     @property
     def names(self) -> list[str]:
@@ -61,9 +74,8 @@ class Outlets:
     def stir(self) -> None:
         """Messages were posted here."""
         self._stirred.set()
-        for carriers in self._carriers.values():
-            for carrier in carriers:
-                carrier.stir()
+        for carrier in self._every():
+            carrier.stir()
 
     async def stirred(self, within_s: float) -> None:
         try:
@@ -76,11 +88,12 @@ class Outlets:
     async def send_off(self) -> None:
         """Begin to empty the outbox, and wait for nobody: a receiver that hangs holds up nothing else."""
         await self._follow_the_book()
-        for carriers in self._carriers.values():
-            for carrier in carriers:
-                if carrier not in self._under_way:
-                    self._begin(carrier)
+        self._leaving = [one for one in self._leaving if one.is_busy]
+        for carrier in self._every():
+            if carrier not in self._under_way:
+                self._begin(carrier)
         self._asking.begin(self._polls)
+        self._resending.begin(self._alertmanagers)
         if time.monotonic() - self._buried >= BURY_EVERY_S:
             await self._bury_old()
 
@@ -92,10 +105,14 @@ class Outlets:
     async def close(self) -> None:
         """What was under way is cut off; its claims run out."""
         await self._asking.close()
+        await self._resending.close()
         for task in self._under_way.values():
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-        await asyncio.gather(*(one.close() for carriers in self._carriers.values() for one in carriers))
+        await asyncio.gather(*(one.close() for one in self._every()))
+
+    def _every(self) -> list[Carrier]:
+        return [*(one for carriers in self._carriers.values() for one in carriers), *self._leaving]
 
     def _begin(self, carrier: Carrier) -> None:
         task = asyncio.create_task(self._carry(carrier))
@@ -126,23 +143,27 @@ class Outlets:
     def _open(self, book: Book) -> None:
         """What has not changed keeps its carriers, and what they know of their receivers."""
         opened = self._open_channels(book)
+        said = {name: _Said(book.channels.get(name), book.zone) for name in opened}
         for name in list(self._carriers):
-            if name not in opened or self._specs[name] != book.channels.get(name):
+            if self._said[name] != said.get(name):
                 self._retire(name)
         for name, channel in opened.items():
             if name not in self._carriers:
-                self._specs[name] = book.channels.get(name)
-                self._take_up(channel, self._specs[name])
+                self._take_up(channel, said[name])
         self._polls = list(open_polls(book, opened))
+        self._alertmanagers = [one for one in opened.values() if isinstance(one, Alertmanager)]
 
-    def _take_up(self, channel: Channel, spec: ChannelSpec | None) -> None:
-        lanes = Lane.of(channel, spec.rate if spec else None)
+    def _take_up(self, channel: Channel, said: _Said) -> None:
+        lanes = Lane.of(channel, said.spec.rate if said.spec else None)
+        self._said[channel.name] = said
         self._carriers[channel.name] = [Carrier(self._pool, lane, self._metrics) for lane in lanes]
         self._metrics.breaker_open.labels(channel=channel.name).set(0)
 
     def _retire(self, name: str) -> None:
+        """What is under way there comes to its end."""
         for carrier in self._carriers.pop(name):
             carrier.retire()
+            self._leaving.append(carrier)
         self._metrics.breaker_open.remove(name)
 
     async def _bury_old(self) -> None:

@@ -96,8 +96,8 @@ class Rest:
         """RT answers 200 also where it did not: it says so in words, in the language of the user."""
         await self._door.ask("PUT", f"ticket/{ticket}", self._headers, change)
 
-    async def status(self, ticket: int) -> str:
-        """Raises GoneError for a ticket that somebody deleted."""
+    async def ticket(self, ticket: int) -> Ticket:
+        """The one that it went into, if it was merged. Raises GoneError for one that somebody deleted."""
         try:
             found = _read(Ticket, await self._door.ask("GET", f"ticket/{ticket}", self._headers))
         except RefusedError as error:
@@ -106,7 +106,7 @@ class Rest:
             raise
         if found.status == DELETED:
             raise GoneError(f"ticket {ticket} was deleted")
-        return found.status
+        return found
 
     async def _is_there(self) -> bool:
         """A proxy before it, or a wrong address, knows no ticket either."""

@@ -1,6 +1,6 @@
 """Exactly one ticket in a ticket system that knows no idempotency keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from collector.delivery.channel import DeliveryError
 from collector.delivery.written import Written
+from collector.logs import logger
 from collector.model.message import Notice, TicketEvent, TicketMessage
 from collector.store.outbox import Parcel
 from collector.store.ticket_remotes import KeptRemote
@@ -15,6 +16,8 @@ from collector.store.ticket_remotes import KeptRemote
 # A ticket that another went into is told by a message of its own, which may be on its way still.
 WAITS_FOR_THE_OTHER = 3
 SHORTLY = timedelta(seconds=5)
+
+_log = logger("delivery")
 
 
 class Remote(NamedTuple):
@@ -133,8 +136,7 @@ class Tickets:
                 self._wait_until_settled(kept, "looked for what an unanswered create may have made")
             return None
         original, *doubles = found
-        for double in doubles:
-            await self.system.link(double, original)
+        await self._close(doubles, original)
         await self._remotes.keep(message, self.name, original, self.now())
         return original
 
@@ -156,10 +158,16 @@ class Tickets:
 
     async def _look_for_doubles(self, message: TicketMessage, kept: KeptRemote, remote: Remote) -> None:
         self._wait_until_settled(kept, "opened again after a create without an answer: looked for doubles soon")
-        for other in await self.system.find(message.ticket_id):
-            if other.remote_id != remote.remote_id:
-                await self.system.link(other, remote)
+        found = await self.system.find(message.ticket_id)
+        await self._close([other for other in found if other.remote_id != remote.remote_id], remote)
         await self._remotes.looked(message)
+
+    async def _close(self, doubles: Sequence[Remote], original: Remote) -> None:
+        for double in doubles:
+            _log.warning(
+                "a double is linked and closed", channel=self.name, double=double.remote_id, of=original.remote_id
+            )
+            await self.system.link(double, original)
 
     async def _tell(self, message: TicketMessage, remote: Remote, kept: KeptRemote | None, parcel: Parcel) -> None:
         key = str(parcel.outbox_id)
@@ -196,6 +204,9 @@ class Tickets:
         """Opened anew once: whoever deletes that one too does not want it."""
         if kept and kept.replaced and message.event is not TicketEvent.RESOLVED:
             raise DeliveryError(f"{remote.remote_id} was deleted there, as was the one before it", permanent=True)
+        _log.warning(
+            "a ticket was deleted there", channel=self.name, remote=remote.remote_id, ticket=str(message.ticket_id)
+        )
         gone = kept or KeptRemote(message.practice_id, message.ticket_id, self.name, None, None, self.now())
         await self._open(message, replace(gone, remote_id=remote.remote_id), key)
 

@@ -132,19 +132,21 @@ def write_notice(notice: Notice, pen: Pen) -> Written:
 
 
 def write_digest(notices: Sequence[Notice], pen: Pen) -> Written:
-    """Several notices in one message; the page of the first one stands for all."""
+    """Several notices in one message."""
     lines = [write_line(one.incident, pen) for one in notices]
+    practices = sorted({one.practice for one in notices})
+    told = [
+        {"practice": one.practice, "kind": one.kind.value, "incident": line}
+        for one, line in zip(notices[:MOST_LINES], lines, strict=False)
+    ]
     words = {
         "count": len(notices),
-        "notices": [
-            {"practice": one.practice, "kind": one.kind.value, "incident": line}
-            for one, line in list(zip(notices, lines, strict=True))[:MOST_LINES]
-        ],
-        "more": max(0, len(notices) - MOST_LINES),
-        "practices": sorted({one.practice for one in notices}),
-        "url": f"{pen.public_url.rstrip('/')}/noc",
-        "practice": f"{len({one.practice_id for one in notices})}",
+        "notices": told,
+        "more": len(notices) - len(told),
+        "practices": practices,
+        "practice": ", ".join(practices),
         "title": lines[0].title,
+        "url": f"{pen.public_url.rstrip('/')}/noc",
     }
     return pen.templates.write(pen.language, "digest", words, _plain(words, lines))
 

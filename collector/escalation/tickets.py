@@ -30,9 +30,9 @@ class Gathered:
 
 def detached(incidents: Iterable[Incident], tickets: Iterable[Ticket], now: datetime) -> tuple[Incident, ...]:
     """Without the tickets that can no longer be reopened: what was held back for so long comes to a new one."""
-    known = {ticket.ticket_id for ticket in _latest_by_root(tickets, now).values()}
+    known = {None, *(ticket.ticket_id for ticket in _latest_by_root(tickets, now).values())}
     return tuple(
-        one.model_copy(update={"ticket_id": None}) if one.lasts and one.ticket_id and one.ticket_id not in known else one
+        one.model_copy(update={"ticket_id": None}) if one.lasts and one.ticket_id not in known else one
         for one in incidents
     )
 

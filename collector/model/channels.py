@@ -124,10 +124,18 @@ class AlertmanagerChannel(_Channel):
 
     kind: Literal["alertmanager"]
     url: AnyHttpUrl
+    rate: Annotated[int, Field(ge=1, le=60_000)] | None = 600
+    """Requests a minute at most: nobody's phone rings, it groups what it sends by itself."""
     resend: Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(minutes=4))] = timedelta(minutes=1)
-    """Shorter than its `resolve_timeout`, which is five minutes unless it is set."""
+    """How often what lasts is sent again; an alert ends by itself after four times that."""
     username: Name | None = None
     password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _signs_in(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("`username` and `password` go together")
+        return self
 
 
 TicketChannel = WebhookChannel | RequestTrackerChannel | GlpiChannel | MailChannel

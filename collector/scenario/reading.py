@@ -1,19 +1,15 @@
 """Scenario files read into stories, or every mistake of them with its line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import ValidationError
 
 from collector.configuration.document import Document, read_yaml
-from collector.configuration.faults import Fault, FaultyError, Steps, did_you_mean
-from collector.configuration.fleet import Form
-from collector.configuration.mistakes import mistakes
+from collector.configuration.faults import Fault, FaultyError, Steps
 from collector.configuration.read import read_files
 from collector.configuration.rules import RulesForm, overlaid, written
 from collector.model.rule_settings import RuleSettings
+from collector.scenario.files import line_of, read_events, read_form, read_text
 from collector.scenario.forms import CommonForm, ScenarioForm, ScenariosForm
 from collector.scenario.happenings import VERBS, Event, verb
 from collector.scenario.stage import MisplacedError
@@ -21,13 +17,12 @@ from collector.scenario.story import Story, tell
 
 # Of a scenario and what its file says for all, as its own says where both do.
 _LAID = ("start", "practice", "rules_file", "only")
-Model = TypeVar("Model", bound=Form)
 
 
 def read_scenarios(path: Path) -> tuple[Story, ...]:
     """Raises FaultyError with all that is wrong."""
-    document = read_yaml(str(path), _text(path))
-    form = _form(ScenariosForm, document, ())
+    document = read_yaml(str(path), read_text(path))
+    form = read_form(ScenariosForm, document, ())
     faults: list[Fault] = []
     stories: list[Story] = []
     for number, scenario in enumerate(form.scenarios):
@@ -36,7 +31,7 @@ def read_scenarios(path: Path) -> tuple[Story, ...]:
             events = [*_events(form, document, ()), *_events(scenario, document, steps)]
             whole = _whole(form, scenario)
             rules = _rules(whole, path)
-            stories.append(tell(whole, rules, events, steps, partial(_line, document)))
+            stories.append(tell(whole, rules, events, steps, partial(line_of, document)))
         except MisplacedError as error:
             faults.append(_fault(document, form, error))
         except FaultyError as error:
@@ -46,41 +41,8 @@ def read_scenarios(path: Path) -> tuple[Story, ...]:
     return tuple(stories)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise FaultyError([Fault(str(path), None, "", (error.strerror or str(error)).lower())]) from None
-    except UnicodeDecodeError:
-        raise FaultyError([Fault(str(path), None, "", "this is no text in UTF-8")]) from None
-
-
-def _form(model: type[Model], document: Document, base: Steps) -> Model:
-    below = Document(document.file, document.data, lambda steps, of_key: document.place((*base, *steps), of_key))
-    try:
-        return model.model_validate(document.data, extra="forbid")
-    except ValidationError as error:
-        raise FaultyError(mistakes(below, model, error)) from None
-
-
 def _events(form: CommonForm, document: Document, base: Steps) -> Iterator[tuple[Steps, Event]]:
-    faults: list[Fault] = []
-    for number, event in enumerate(form.events):
-        steps: Steps = (*base, "events", number)
-        try:
-            yield steps, _event(event, document, steps)
-        except FaultyError as error:
-            faults += error.faults
-    if faults:
-        raise FaultyError(faults)
-
-
-def _event(event: Mapping[str, object], document: Document, steps: Steps) -> Event:
-    what = verb(event)
-    if what is None:
-        near = next((found for key in event if (found := did_you_mean(key, VERBS))), None)
-        raise FaultyError([document.fault(steps, f"say what happens by one of {', '.join(VERBS)}", near)])
-    return _form(VERBS[what], Document(document.file, event, document.place), steps)
+    return read_events(form.events, VERBS, verb, document, base)
 
 
 def _whole(form: ScenariosForm, scenario: ScenarioForm) -> ScenarioForm:
@@ -104,7 +66,7 @@ def _rules(scenario: ScenarioForm, path: Path) -> RulesForm:
     if scenario.rules_file is None:
         return RulesForm()
     file = path.parent / scenario.rules_file
-    found = read_files([(str(file), _text(file))]).rules
+    found = read_files([(str(file), read_text(file))]).rules
     if found is None:
         raise FaultyError([Fault(str(file), None, "", "this says nothing about rules")])
     return found
@@ -117,8 +79,3 @@ def _fault(document: Document, form: ScenariosForm, error: MisplacedError) -> Fa
         case ("scenarios", int(number), str(name), *rest) if name not in form.scenarios[number].model_fields_set:
             steps = (name, *rest)
     return document.fault(steps, error.message, error.suggestion)
-
-
-def _line(document: Document, steps: Steps) -> int:
-    place = document.place(steps, False)
-    return place.line if place else 1

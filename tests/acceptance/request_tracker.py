@@ -93,6 +93,9 @@ class Technician:
         self._client.put(f"ticket/{ticket}", json={"Status": status}).raise_for_status()
         assert self.ticket(ticket)["Status"] == status
 
+    def merge(self, ticket: str | int, into: str | int) -> None:
+        self._client.put(f"ticket/{ticket}", json={"MergeInto": str(into)}).raise_for_status()
+
     def create(self, fields: dict[str, str]) -> str:
         made = self._client.post("ticket", json={"Queue": QUEUE, "Subject": "By hand", "CustomFields": fields})
         return str(made.raise_for_status().json()["id"])

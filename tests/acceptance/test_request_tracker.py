@@ -143,6 +143,18 @@ async def test_a_double_is_linked_and_rejected_and_no_longer_found(
     assert ("refers-to", original.remote_id) in technician.links(double.remote_id)
 
 
+async def test_another_ticket_that_people_merged_ours_into_is_theirs_to_close(
+    tracker: RequestTracker, technician: Technician
+) -> None:
+    told, remote = await _opened(tracker)
+    other = technician.create({})
+    technician.merge(remote.remote_id, other)
+    for _ in range(2):
+        await tracker.resolve(remote, told, Written("", "Over"), "key-12")
+    assert technician.ticket(other)["Status"] == "new"
+    assert technician.texts(other).count("Over") == 1
+
+
 async def test_one_that_was_deleted_is_gone(
     server: RequestTrackerServer, tracker: RequestTracker, technician: Technician
 ) -> None:

@@ -22,7 +22,8 @@ from tests.acceptance.request_tracker import (
     TECHNICIAN,
     RequestTrackerServer,
     Technician,
-)from tests.integration.receivers import served
+)
+from tests.integration.receivers import served
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 JOB = "daily"
@@ -64,7 +65,7 @@ class Helpdesk:
         """Of the only ticket."""
 
         async def look() -> str | None:
-            [*rows] = await self.rows("SELECT ticket_id FROM vigie.ticket")
+            rows = await self.rows("SELECT ticket_id FROM vigie.ticket")
             assert len(rows) <= 1, "one problem is one ticket"
             return str(rows[0]["ticket_id"]) if rows else None
 
@@ -156,6 +157,7 @@ class Between:
         return app
 
     async def _forward(self, request: Request, path: str) -> Response:
+        await request.body()  # it can be read only while the client waits
         if request.method != "POST" or path != "REST/2.0/ticket":
             return await self._ask(request, path)
         self.creates += 1

@@ -39,9 +39,10 @@ class GlpiServer:
     def person_makes(self, ticket: int, status: int) -> None:
         self.change(ticket, {"status": status}, PAUL)
 
-    def person_takes(self, ticket: int, user: int = PAUL) -> None:
+    def give(self, ticket: int, user: int, by: int) -> None:
+        """A technician takes a ticket, or another gives it to them; a rule does so in the name of whoever made it."""
         self._add("Ticket_User", ticket, {"type": 2, "users_id": user})
-        self._log(ticket, 0, "", f"{NAMES[user]} ({user})", user)
+        self._log(ticket, 0, "", f"{NAMES[user]} ({user})", by, "User")
 
     def texts(self, ticket: int) -> list[str]:
         said = [one for kind in ("ITILFollowup", "ITILSolution") for one in self.of(ticket, kind)]
@@ -77,8 +78,9 @@ class GlpiServer:
         self.tickets[ticket]["date_mod"] = self._tick()
         return number
 
-    def _log(self, ticket: int, option: int, old: str, new: str, user: int) -> None:
-        line = {"user_name": f"{NAMES[user]} ({user})", "id_search_option": option, "old_value": old, "new_value": new}
+    def _log(self, ticket: int, option: int, old: str, new: str, user: int, of: str = "") -> None:
+        name = f"{NAMES[user]} ({user})"
+        line = {"user_name": name, "itemtype_link": of, "id_search_option": option, "old_value": old, "new_value": new}
         self._add("Log", ticket, line)
 
     def _tick(self) -> str:

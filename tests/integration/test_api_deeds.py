@@ -34,9 +34,7 @@ class Desk:
 
     async def do(self, deed: str, body: object = None, method: str = "POST", by: str = "Alice") -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.fleet.operators[by]}"}
-        return await self.client.request(
-            method, f"/v1/incidents/{self.incident_id}/{deed}", json=body, headers=headers
-        )
+        return await self.client.request(method, f"/v1/incidents/{self.incident_id}/{deed}", json=body, headers=headers)
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         found = await self.database.owner.fetch(f"SELECT *, xmin::text AS tx FROM {table}")  # noqa: S608
@@ -170,9 +168,7 @@ async def test_only_a_campaign_that_lasts_takes_an_incident(desk: Desk) -> None:
         ("merge", {"campaign_id": "x"}, "campaign_id"),
     ],
 )
-async def test_bad_input_names_its_field_and_changes_nothing(
-    desk: Desk, deed: str, body: object, field: str
-) -> None:
+async def test_bad_input_names_its_field_and_changes_nothing(desk: Desk, deed: str, body: object, field: str) -> None:
     answer = await desk.do(deed, body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert [error["field"] for error in answer.json()["errors"]] == [field]

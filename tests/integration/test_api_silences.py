@@ -12,6 +12,9 @@ import pytest
 from tests.conftest import Database
 from tests.integration.api_fleet import HOUR, NOW, Fleet, settings, visitor
 
+# It is Thursday, 22:30 in Paris.
+WINDOW: dict[str, object] = {"zone": "Europe/Paris", "days": ["thu"], "opens": "22:00", "lasts": "2h"}
+
 
 @dataclass
 class Desk:
@@ -101,7 +104,7 @@ async def test_what_one_person_cannot_silence_is_said_and_a_second_person_approv
 
 async def test_the_database_itself_refuses_the_same_person(desk: Desk) -> None:
     await desk.begun()
-    with pytest.raises(Exception, match="silence_check|check constraint"):
+    with pytest.raises(Exception, match="check constraint"):
         await desk.database.owner.execute("UPDATE silence SET approved_by = by")
 
 
@@ -122,7 +125,10 @@ async def test_the_same_request_sent_again_makes_no_second_silence(desk: Desk) -
     first, again = await desk.begun(silence_id=silence_id), await desk.begun(silence_id=silence_id)
     assert first == again
     assert await desk.audited() == [("Alice", "silence")]
-    for other in (desk.wanted(silence_id=silence_id, reason="other"), desk.wanted(silence_id=silence_id, **{"for": "5h"})):
+    for other in (
+        desk.wanted(silence_id=silence_id, reason="other"),
+        desk.wanted(silence_id=silence_id, **{"for": "5h"}),
+    ):
         refused = await desk.ask(body=other)
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (409, "silence_id")
     assert (await desk.ask(body=desk.wanted(silence_id=silence_id), by="Bob")).status_code == 409
@@ -156,11 +162,10 @@ async def test_labels_rules_and_machines_narrow_what_is_held(desk: Desk) -> None
 
 
 async def test_a_weekly_window_holds_only_while_it_is_open(desk: Desk) -> None:
-    window = {"zone": "Europe/Paris", "days": ["thu"], "opens": "22:00", "lasts": "2h"}  # it is Thursday, 22:30
-    told = (await desk.begun(weekly=window, **{"for": "30d"}))["silence"]
+    told = (await desk.begun(weekly=WINDOW, **{"for": "30d"}))["silence"]
     assert told["weekly"] == {"zone": "Europe/Paris", "days": ["thu"], "opens": "22:00:00", "lasts_s": 7_200}
     assert told["holds_until"] == "2026-01-15T23:00:00Z"
-    shut = (await desk.begun(weekly={**window, "opens": "23:00"}, **{"for": "30d"}))["silence"]
+    shut = (await desk.begun(weekly=WINDOW | {"opens": "23:00"}, **{"for": "30d"}))["silence"]
     assert (shut["standing"], shut["holds_until"]) == ("running", None)
 
 
@@ -205,7 +210,7 @@ async def test_a_silence_that_cannot_be_audited_does_not_begin(desk: Desk) -> No
         ({"scope": {"practice_id": str(UUID(int=0))}}, 422, "scope.practice_id"),
         ({"scope": {"endpoint_id": str(UUID(int=0))}}, 422, "(body)"),
         ({"scope": {"rule": "backup_mised"}}, 422, "scope.rule"),
-        ({"scope": {"labels": {"": "x"}}}, 422, "scope.labels."),
+        ({"scope": {"labels": {"": "x"}}}, 422, "scope.labels..[key]"),
         ({"reason": ""}, 422, "reason"),
         ({"reason": " "}, 422, "reason"),
         ({"reason": "x" * 201}, 422, "reason"),
@@ -215,11 +220,12 @@ async def test_a_silence_that_cannot_be_audited_does_not_begin(desk: Desk) -> No
         ({"until": "2026-02-01T00:00:00Z"}, 422, "(body)"),
         ({"until": "soon", "for": None}, 422, "until"),
         ({"since": "2026-01-01T00:00:00Z"}, 409, None),
-        ({"weekly": {"zone": "Europe/Pariss", "days": ["mon"], "opens": "22:00", "lasts": "1h"}}, 422, "weekly.zone"),
-        ({"weekly": {"zone": "Europe/Paris", "days": [], "opens": "22:00", "lasts": "1h"}}, 422, "weekly.days"),
-        ({"weekly": {"zone": "Europe/Paris", "days": ["monday"], "opens": "22:00", "lasts": "1h"}}, 422, "weekly.days[0]"),
-        ({"weekly": {"zone": "Europe/Paris", "days": ["mon"], "opens": "25:00", "lasts": "1h"}}, 422, "weekly.opens"),
-        ({"weekly": {"zone": "Europe/Paris", "days": ["mon"], "opens": "22:00", "lasts": "25h"}}, 422, "weekly.lasts"),
+        ({"weekly": WINDOW | {"zone": "Europe/Pariss"}}, 422, "weekly.zone"),
+        ({"weekly": WINDOW | {"days": []}}, 422, "weekly.days"),
+        ({"weekly": WINDOW | {"days": ["monday"]}}, 422, "weekly.days[0]"),
+        ({"weekly": WINDOW | {"opens": "25:00"}}, 422, "weekly.opens"),
+        ({"weekly": WINDOW | {"lasts": "25h"}}, 422, "weekly.lasts"),
+        ({"weekly": WINDOW | {"lasts": "0h"}}, 422, "weekly.lasts"),
     ],
 )  # fmt: skip
 async def test_bad_input_names_its_field_and_silences_nothing(

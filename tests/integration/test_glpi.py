@@ -22,7 +22,7 @@ from collector.model.channels import GlpiChannel, Secret
 from collector.model.message import TicketMessage
 from collector.store.ticket_remotes import Polled
 from tests.factories import PRACTICE
-from tests.integration.glpi_server import APP_TOKEN, US, USER_TOKEN, GlpiServer, glpi_app
+from tests.integration.glpi_server import APP_TOKEN, PAUL, US, USER_TOKEN, GlpiServer, glpi_app
 from tests.integration.house import message
 from tests.integration.receivers import served
 
@@ -220,8 +220,11 @@ async def test_what_people_do_comes_back_once_and_ours_does_not(server: GlpiServ
     look = await glpi.look([_polled(told, remote)], None)
     assert _deeds(look) == []
 
-    server.person_takes(number)
-    server.person_takes(number, US)
+    server.give(number, PAUL, by=US)
+    look = await glpi.look([_polled(told, remote, look.read[0].seen)], look.cursor)
+    assert _deeds(look) == [], "a rule's doing"
+    server.give(number, PAUL, by=PAUL)
+    server.give(number, US, by=PAUL)
     server.person_says(number, "<p>Je m'en occupe,<br>ça vient &amp; vite</p>")
     server.person_makes(number, 4)
     server.person_makes(number, 5)
@@ -250,9 +253,9 @@ async def test_a_ticket_that_is_new_to_us_is_read_from_its_beginning(server: Glp
 
 async def test_whoever_takes_it_twice_took_it_twice(server: GlpiServer, glpi: Glpi) -> None:
     told, remote, number = await _opened(glpi)
-    server.person_takes(number)
+    server.give(number, PAUL, by=PAUL)
     first = await glpi.look([_polled(told, remote)], None)
-    server.person_takes(number)
+    server.give(number, PAUL, by=PAUL)
     second = await glpi.look([_polled(told, remote, first.read[0].seen)], first.cursor)
     assert [one.deed for look in (first, second) for read in look.read for one in read.happenings] == ["taken"] * 2
 

@@ -18,7 +18,7 @@ from collector.model.message import Addressed, Notice, NoticeKind, TicketMessage
 from collector.oversee import oversee
 from collector.store.dead_letters import revive
 from collector.store.escalation import put_book
-from collector.store.outbox import Parcel, post
+from collector.store.outbox import Parcel, mark_sent, post
 from tests.factories import DAY, HOUR, new_id
 from tests.integration.house import House, enrol, message, notice, open_ticket, rows, until
 
@@ -387,14 +387,14 @@ async def test_what_was_taken_while_the_store_was_away_is_not_sent_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await tickets(house)
-    real, failures = drain.mark_sent, 2
+    failures = 2
 
     async def away(*arguments: object) -> None:
         nonlocal failures
         if failures:
             failures -= 1
             raise ConnectionError
-        await real(*arguments)  # type: ignore[arg-type]
+        await mark_sent(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(drain, "mark_sent", away)
     receiver = Receiver()

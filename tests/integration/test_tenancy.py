@@ -84,6 +84,11 @@ async def _furnished(house: House, name: str) -> UUID:
     )
     await house.owner.execute("INSERT INTO key_used VALUES ($1, 'one', $2)", practice_id, NOW)
     await house.owner.execute("INSERT INTO heartbeat_loss VALUES ($1, $2, 1, $3)", practice_id, ENDPOINT, NOW)
+    await house.owner.execute(
+        "INSERT INTO ticket_remote (practice_id, ticket_id, channel, asked_at) "
+        "SELECT practice_id, ticket_id, channel, opened_at FROM ticket WHERE practice_id = $1",
+        practice_id,
+    )
     await house.owner.execute("INSERT INTO job_slug VALUES ($1, 'daily', 'job:-:daily', NULL, 'daily')", practice_id)
     return practice_id
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 
@@ -16,7 +16,6 @@ from collector.delivery.written import Pen, Templates, write_ticket
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.message import Addressed
 from collector.store.outbox import post
-from tests.factories import NOW
 from tests.integration.help_desk import Create, Desk, DeskSystem, desk_app
 from tests.integration.house import PATIENCE_S, House, enrol, message, open_ticket, until
 from tests.integration.receivers import served
@@ -33,7 +32,7 @@ async def test_each_ticket_is_there_once_with_all_that_was_said(house: House) ->
         for sequence in range(1, MESSAGES + 1)
     ]
     async with house.worker.acquire() as conn:
-        await post(conn, told, NOW)
+        await post(conn, told, datetime.now(UTC))
     draw = Random(5)  # noqa: S311 - the same faults each time
     desk = Desk(creates=[draw.choice(BAD) for _ in range(TICKETS)])
     async with served(desk_app(desk)) as url, httpx.AsyncClient() as client:

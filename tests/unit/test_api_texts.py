@@ -14,13 +14,18 @@ from api.language import Language, Texts, read_texts, wanted_language
 from api.loss import Extent
 from api.pages import Kind, WayOut
 from api.pulse import Lapse
+from api.silence_contract import Day
+from collector.escalation.deeds import Refusal
 from collector.model import campaign
-from collector.model.finding import State
+from collector.model.finding import Severity, State
 from collector.model.heartbeat import AlertCategory, ProtectionMode, Role
+from collector.model.incident import IncidentChange, TicketState
 from collector.model.standing import Digit
 from collector.model.undelivered import UNDELIVERED
 from collector.rules.own_outage import Grey
 from collector.rules.registry import RULES
+from collector.silences import RULE_NAMES, SilenceRefusal
+from collector.store.silences import Standing
 
 RULES_FOLDER = Path(collector.rules.__path__[0])
 API_FOLDER = Path(api.__path__[0])
@@ -48,8 +53,9 @@ COMPOSED: list[tuple[str, type[StrEnum], tuple[str, ...]]] = [
     ("silence.", Standing, ("",)),
     ("incident.ticket_", TicketState, ("",)),
 ]
-# What a silence of one's own can be refused for: the others are mistakes in its form.
+# What approving and ending a silence is refused for: the others are mistakes in its form.
 SILENCE_REFUSALS = (SilenceRefusal.OVER, SilenceRefusal.SAME_PERSON)
+TEXT_FIELDS = ("practice", "endpoint", "labels", "reason", "starts")
 
 
 def strings(node: ast.AST) -> Iterator[str]:
@@ -113,10 +119,36 @@ def test_both_languages_have_the_same_keys_and_blanks() -> None:
 def composed() -> set[str]:
     """Every key that code may put together, whether or not it has a text."""
     named = {prefix + name + end for prefix, names, suffixes in COMPOSED for name in names for end in suffixes}
-    return named | {"protection.none", "reason.other", "reason.channel_test.test"} | {f"reason.{reason}" for reason in all_reasons()}
+    single = {"protection.none", "reason.other", "reason.channel_test.test"}
+    return named | single | {f"reason.{reason}" for reason in all_reasons()} | put_together()
 
 
-@pytest.mark.parametrize("name", [*Extent, *Lapse, *Kind, *WayOut, *Digit])
+def put_together() -> set[str]:
+    """Of a silence's form, and of an incident's facts and history."""
+    refused = {f"silence_refusal.{one}" for one in SILENCE_REFUSALS}
+    scopes = set(SilenceRefusal) - {SilenceRefusal.SAME_PERSON}
+    mistakes = {f"silence_fault.scope_{one}" for one in scopes} | {f"silence_fault.{one}" for one in mistakes_of_form()}
+    fields = {f"silence_{kind}.{field}" for kind in ("field", "hint") for field in TEXT_FIELDS}
+    facts = {key for key in read_texts(Language.EN) if key.startswith("fact.")}
+    return refused | mistakes | fields | facts | {f"rule.{name}" for name in RULE_NAMES}
+
+
+def mistakes_of_form() -> set[str]:
+    """What `composed` of the form finds wrong, as field and mistake."""
+    source = (API_FOLDER / "silence_form.py").read_text("utf-8")
+    plain = re.findall(r'faults\["(\w+)"\] = "(\w+)"|faults\.setdefault\("(\w+)", "(\w+)"\)', source)
+    return {"_".join(filter(None, one)) for one in plain} | {"endpoint_several", "endpoint_unknown"}
+
+
+def test_every_mistake_in_a_silences_form_is_said_in_words(texts: Texts) -> None:
+    assert len(mistakes_of_form()) >= 10
+    assert put_together() <= texts.by_key.keys()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*Extent, *Lapse, *Kind, *WayOut, *Digit, *Refusal, *Day, *IncidentChange, *Severity, *Standing, *TicketState],
+)
 def test_what_a_page_says_by_name_has_its_words(name: StrEnum, texts: Texts) -> None:
     wanted = {
         prefix + name + end for prefix, names, suffixes in COMPOSED if isinstance(name, names) for end in suffixes

@@ -1,6 +1,8 @@
 """Which steps of its escalation policy an incident has come to, looked at whenever."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from collector.escalation.decide import Decision, decide
 from collector.model.escalation import SHORTEST_REPEAT, Action, EscalationPolicy, Step, When
 from collector.model.incident import Incident, IncidentState
 from tests.factories import DAY, HOUR, MINUTE, NOW, incident
-from tests.unit.escalating import BOOK, CLOSES, OPENS, ROSTER, policies, step, steps
+from tests.unit.escalating import CLOSES, OPENS, ROSTER, policies, step, steps
 
 TICK = timedelta(microseconds=1)
 NOTIFY, PAGE = Action.NOTIFY, Action.PAGE
@@ -48,7 +50,7 @@ def test_steps_are_taken_when_their_time_has_come(
     [{"state": IncidentState.ACKNOWLEDGED}, {"state": IncidentState.RESOLVED}, {"quiet_since": NOW}],
     ids=["acknowledged", "resolved", "flapping-and-quiet"],
 )
-def test_what_somebody_has_or_is_over_or_quiet_takes_no_step(more: dict[str, object]) -> None:
+def test_what_somebody_has_or_is_over_or_quiet_takes_no_step(more: dict[str, Any]) -> None:
     assert decide(incident(**more), steps(step(0), step(10)), NOW + HOUR, ROSTER) == Decision((), None)
 
 
@@ -167,7 +169,7 @@ def test_a_step_is_taken_once_and_repeats_no_sooner_than_it_may(
         times = [at for number, at in log if number == place]
         assert one.repeat or len(times) <= 1
         assert all(at >= NOW + one.after for at in times)
-        assert all(b - a >= (one.repeat or SHORTEST_REPEAT) for a, b in zip(times, times[1:], strict=False))
+        assert all(b - a >= (one.repeat or SHORTEST_REPEAT) for a, b in pairwise(times))
         assert all(ROSTER.reached(one.to, one.action, at) for at in times if one.action is not Action.TICKET)
         assert all(ROSTER.fits(one.when, at) for at in times)
 

@@ -1,6 +1,7 @@
 """What is held back tells nobody; what still burns when that ends walks its steps anew, from that very moment."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -50,7 +51,7 @@ HOLDS = [
 
 @pytest.mark.parametrize(("by", "state", "silences", "ended"), HOLDS, ids=["snooze", "silence"])
 def test_what_is_held_back_comes_back_at_the_very_end(
-    by: str, state: dict[str, object], silences: tuple[Silence, ...], ended: str
+    by: str, state: dict[str, Any], silences: tuple[Silence, ...], ended: str
 ) -> None:
     held = at(NOW, walking(**state), *silences)
     assert (only(held).walk.held_by, only(held).walk.number, held.next_due) == (by, 1, END)

@@ -32,7 +32,7 @@ from tests.factories import (
     run,
     snapshot,
 )
-from tests.unit.test_tickets import House
+from tests.unit.house import House
 
 SECOND = timedelta(seconds=1)
 TICK = timedelta(microseconds=1)

@@ -241,7 +241,7 @@ class Toggled:
         self.known: tuple[Incident, ...] = ()
         self.told: list[IncidentChange] = []
 
-    def look(self, now: Any, *, found: bool, **more: object) -> Reconciled:
+    def look(self, now: Any, *, found: bool, **more: Any) -> Reconciled:
         done = reconciled(self.known, *([finding(**more)] if found else []), now=now, book=FLAPPING)
         self.known = done.incidents or self.known
         self.told += told(done)

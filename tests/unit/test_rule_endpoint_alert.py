@@ -14,7 +14,7 @@ from collector.model.subject import alert_subject, endpoint_subject
 from collector.rules.endpoint_alert import MOST_APART, check
 from collector.rules.standing import standing
 from tests.factories import DAY, ENDPOINT, HOUR, MINUTE, NOW, endpoint_state, policy, snapshot
-from tests.unit.test_tickets import House
+from tests.unit.house import House
 
 CRITICAL, HIGH, MEDIUM, LOW, INFO = AlertSeverity
 MACHINE = endpoint_subject(ENDPOINT)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from collector.model.silence import LONGEST, Scope, Silence, Weekly
+from collector.model.silence import LONGEST, Scope, Weekly
 from collector.model.subject import Subject, alert_subject, endpoint_subject, job_subject
 from tests.factories import DAY, ENDPOINT, HOUR, MINUTE, NOW, PRACTICE, silence
 

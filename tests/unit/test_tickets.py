@@ -6,13 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from collector.escalation.tickets import REOPEN_WINDOW, gather
+from collector.escalation.incidents import REOPEN_WINDOW
+from collector.escalation.tickets import gather
 from collector.model.finding import Severity
 from collector.model.heartbeat import Role, RunStatus
 from collector.model.incident import TicketState
 from collector.model.message import TicketEvent
 from collector.model.snapshot import JobState, Snapshot
-from collector.model.subject import PRACTICE, Subject, endpoint_subject, job_subject
+from collector.model.subject import PRACTICE, endpoint_subject, job_subject
 from tests.factories import (
     DAY,
     ENDPOINT,

@@ -15,9 +15,9 @@ from collector.simulation.year.plan import INTERVAL, Hours, MachinePlan, Practic
 from collector.simulation.year.truth import Episode, Fault, Harmless
 
 _DAY = timedelta(days=1)
-# An agent waits twice as long after each failure, a quarter less by chance, and a quarter of an hour at most
+# An agent waits twice as long after each failure, a quarter less by chance, and ten minutes at most
 # (collector/agent/sending/backoff.py): what is left of its wait when it could get through is as long as it tried.
-_WAITS, _LONGEST_WAIT = 1.5, timedelta(minutes=11)
+_WAITS, _LONGEST_WAIT = 1.5, timedelta(minutes=10)
 # Between two outages so near to each other no agent gets its spool out.
 _TOO_SHORT = _LONGEST_WAIT + timedelta(minutes=1)
 _DARK = frozenset({Fault.SILENT_MACHINE, Fault.SILENT_PRACTICE, Harmless.REBOOT})

@@ -57,7 +57,8 @@ CREATE INDEX inbound_age ON vigie.inbound (taken_at);
 GRANT SELECT, INSERT, DELETE ON vigie.inbound TO vigie_worker;
 GRANT SELECT, INSERT ON vigie.inbound TO vigie_api;
 
--- Ticket systems that are asked what people did there: until `due_at` nobody asks, or one worker is at it.
+-- Ticket systems that are asked what people did there, and Alertmanagers that are told again what lasts: until `due_at`
+-- nobody does, or one worker is at it.
 CREATE TABLE vigie.poll (
     channel text PRIMARY KEY,
     due_at  timestamptz NOT NULL,

@@ -1,0 +1,104 @@
+"""Tells Alertmanagers again what lasts: an alert that is not sent again ends."""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+
+from collector.delivery.alertmanager import Alertmanager
+from collector.delivery.channel import DeliveryError
+from collector.logs import logger
+from collector.metrics import WorkerMetrics
+from collector.store.connect import AWAY, Pool
+from collector.store.polls import claim_poll
+from collector.store.told import ToldIncident, last_still, told_incidents
+
+# Alerts of one request. Source: Prometheus, `--alertmanager.notification-batch-size`.
+AT_ONCE = 256
+# Of the interval; a worker that takes over from another comes that much late.
+LOOK_UP_EVERY = 0.2
+
+_log = logger("delivery")
+
+
+class Resends:
+    """Tells each Alertmanager when it is due, by one worker at a time, and holds up nobody meanwhile."""
+
+    def __init__(self, pool: Pool, metrics: WorkerMetrics) -> None:
+        self._pool = pool
+        self._metrics = metrics
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._looked: dict[str, float] = {}
+
+    def begin(self, alertmanagers: Iterable[Alertmanager]) -> None:
+        """Whose turn it is stands in the database; here only that it is not looked up more often than it can be."""
+        now = time.monotonic()
+        for one in alertmanagers:
+            waited = now - self._looked.get(one.name, -math.inf)
+            if one.name not in self._under_way and waited >= LOOK_UP_EVERY * one.resend.total_seconds():
+                self._looked[one.name] = now
+                task = asyncio.create_task(self._go(one))
+                self._under_way[one.name] = task
+                task.add_done_callback(partial(self._over, one.name))
+
+    def _over(self, name: str, _: asyncio.Task[None]) -> None:
+        self._under_way.pop(name, None)
+
+    async def close(self) -> None:
+        """What was under way is cut off; the next turn tells all of it again."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _go(self, one: Alertmanager) -> None:
+        try:
+            outcome = await resend(self._pool, one)
+        except AWAY as error:
+            _log.warning("the store is away", step="resend", error=type(error).__name__)
+        except Exception:  # noqa: BLE001 - the worker must go on
+            _log.exception("alerts could not be sent again", channel=one.name)
+        else:
+            if outcome is not None:
+                self._metrics.resends.labels(channel=one.name, outcome=outcome.value).inc()
+            return
+        self._metrics.failed.labels(step="resend").inc()
+
+
+class Outcome(StrEnum):
+    """How sending again went."""
+
+    TAKEN = "taken"
+    FAILED = "failed"
+
+
+async def resend(pool: Pool, one: Alertmanager) -> Outcome | None:
+    """Send all alerts that last, if it is time and nobody else has; else None.
+
+    The next turn is an interval after this one began, whatever becomes of it: a worker that dies over it costs one.
+    """
+    now = datetime.now(UTC)
+    async with pool.acquire() as conn:
+        turn = await claim_poll(conn, one.name, now, now + one.resend)
+        if turn is None:
+            return None
+        incidents = await told_incidents(conn, one.name)
+    try:
+        async with asyncio.timeout(one.resend.total_seconds()):
+            for start in range(0, len(incidents), AT_ONCE):
+                await _tell(pool, one, incidents[start : start + AT_ONCE])
+    except (DeliveryError, TimeoutError) as error:
+        _log.warning("alerts could not be sent again", channel=one.name, reason=str(error) or "too slow")
+        return Outcome.FAILED
+    return Outcome.TAKEN
+
+
+async def _tell(pool: Pool, one: Alertmanager, incidents: Sequence[ToldIncident]) -> None:
+    """What was resolved meanwhile may have been ended before it was lit again here, so it is ended once more."""
+    await one.tell(incidents, datetime.now(UTC))
+    async with pool.acquire() as conn:
+        lasting = await last_still(conn, one.name, [told.incident.incident_id for told in incidents])
+    if over := [told for told in incidents if told.incident.incident_id not in lasting]:
+        await one.end(over, datetime.now(UTC))

@@ -1,0 +1,284 @@
+"""What operators do on the pages: forms that work without a script, marks that say what rests, the whole history."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from collector.model.campaign import PROVIDER
+from tests.conftest import Database
+from tests.integration.api_fleet import HOUR, NOW, Fleet, settings, visitor
+from tests.integration.test_api_access import csrf_in
+from tests.integration.test_api_pages import HOSTILE, words
+
+
+@dataclass
+class Browser:
+    database: Database
+    fleet: Fleet
+    client: httpx.AsyncClient
+    practice_id: UUID
+    incident_id: UUID
+
+    async def sign_in(self, name: str) -> None:
+        self.client.cookies.clear()
+        await self.client.post("/sign-in", data={"token": self.fleet.operators[name]})
+
+    async def see(self, path: str = "/noc") -> httpx.Response:
+        page = await self.client.get(path)
+        assert page.status_code == 200, page.text
+        return page
+
+    async def post(self, path: str, **form: object) -> httpx.Response:
+        csrf = csrf_in((await self.see()).text)
+        return await self.client.post(path, data={"csrf": csrf, **form})
+
+    async def do(self, deed: str, **form: object) -> httpx.Response:
+        return await self.post(f"/noc/incidents/{self.incident_id}/{deed}", **form)
+
+    async def own_page(self) -> httpx.Response:
+        return await self.see(f"/noc/incidents/{self.incident_id}")
+
+
+@pytest.fixture
+async def browser(database: Database) -> AsyncIterator[Browser]:
+    fleet = Fleet(database.owner)
+    await fleet.listening()
+    await fleet.operator("Alice")
+    await fleet.operator("Bob")
+    practice_id = await fleet.practice("Cabinet A", "critical", "backup_missed.not_run")
+    incident_id = await fleet.incident(practice_id, endpoint="SRV-01")
+    async with visitor(settings(database.url), language="en") as client:
+        found = Browser(database, fleet, client, practice_id, incident_id)
+        await found.sign_in("Alice")
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("deed", "form", "told"),
+    [
+        ("acknowledge", {"span": "4h"}, "until Fri 16 Jan 01:30"),
+        ("acknowledge", {}, "until Fri 16 Jan 21:30"),
+        ("snooze", {"span": "1h"}, "Alice snoozed it until Thu 15 Jan 22:30"),
+        ("snooze", {}, "Alice snoozed it until Fri 16 Jan 01:30"),
+        ("assign", {"to": "Bob"}, "Given to Bob"),
+        ("resolve", {"words": "cable"}, "Alice says that it is over; this is being checked"),
+    ],
+)
+async def test_a_deed_shows_on_both_pages(browser: Browser, deed: str, form: dict[str, str], told: str) -> None:
+    done = await browser.do(deed, **form)
+    assert (done.status_code, done.headers["location"]) == (303, f"/noc/incidents/{browser.incident_id}")
+    back = await browser.do(deed, back="noc", **form)
+    assert back.headers["location"] == f"/noc#incident-{browser.incident_id}"
+    assert told in words(await browser.see())
+    assert told in words(await browser.own_page())
+    assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 1
+
+
+async def test_what_was_done_can_be_undone(browser: Browser) -> None:
+    for deed, undo, mark in (("acknowledge", "let-go", "Alice is on it"), ("snooze", "wake", "Alice snoozed it")):
+        await browser.do(deed)
+        assert mark in words(await browser.own_page())
+        assert (await browser.do(undo)).status_code == 303
+        assert mark not in words(await browser.own_page()).split("What happened")[0]
+
+
+async def test_a_comment_stands_in_the_history_as_it_was_said(browser: Browser) -> None:
+    await browser.do("comment", words=f"no power {HOSTILE}")
+    page = await browser.own_page()
+    assert f"Thu 15 Jan 21:30 · Alice Comment: no power {HOSTILE}" in words(page)
+    assert page.text.count("<script") == 1
+
+
+@pytest.mark.parametrize(
+    ("deed", "form", "told"),
+    [
+        ("comment", {"words": " "}, "please say something"),
+        ("resolve", {}, "why it is over"),
+        ("assign", {"to": "Nobody Known"}, "nobody in escalation.yaml has this name"),
+        ("merge", {}, "this campaign does not last any more"),
+    ],
+)
+async def test_what_is_refused_says_why_on_the_incidents_own_page(
+    browser: Browser, deed: str, form: dict[str, str], told: str
+) -> None:
+    page = await browser.do(deed, **form)
+    assert page.status_code == 409
+    assert 'role="alert" id="refusal"' in page.text
+    assert told in words(page)
+    assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 0
+
+
+async def test_what_takes_two_people_says_so_in_place_of_a_snooze(browser: Browser) -> None:
+    await browser.database.owner.execute("UPDATE incident SET signature = 'ransomware_signature'")
+    page = await browser.own_page()
+    assert "cannot be held back by one person" in words(page)
+    assert 'id="snooze-span"' not in page.text
+    assert "cannot be held back by one person" in words(await browser.do("snooze"))
+
+
+async def test_what_is_over_has_no_forms(browser: Browser) -> None:
+    browser.incident_id = await browser.fleet.incident(browser.practice_id, state="resolved")
+    page = await browser.own_page()
+    assert "Resolved Thu 15 Jan 21:30" in words(page)
+    assert f'action="/noc/incidents/{browser.incident_id}' not in page.text
+    refused = await browser.do("acknowledge")
+    assert (refused.status_code, "the incident is resolved" in words(refused)) == (409, True)
+
+
+async def test_a_campaign_is_offered_to_be_merged_into(browser: Browser) -> None:
+    campaign = await browser.fleet.incident(PROVIDER, "campaign", "backup_tool", job=None)
+    facts = {"count": "3", "practices": "A\nB", "began_at": NOW.isoformat(), "tickets": "own", "practice_ids": ""}
+    await browser.database.owner.execute(
+        "UPDATE incident SET facts = $2::jsonb, subject = 'campaign:backup_tool:restic' WHERE incident_id = $1",
+        campaign, json.dumps(facts),
+    )  # fmt: skip
+    assert "One backup tool fails at many practices at once. (3 practices)" in words(await browser.own_page())
+    assert (await browser.do("merge", campaign_id=str(campaign))).status_code == 303
+    assert "Campaign: One backup tool fails" in words(await browser.own_page())
+    browser.incident_id = campaign
+    assert "All practices" in words(await browser.own_page())
+
+
+async def test_what_holds_an_incident_and_until_when_is_marked(browser: Browser) -> None:
+    silence_id = uuid4()
+    await browser.database.owner.execute(
+        "INSERT INTO silence VALUES ($1, $2::jsonb, $3, $4, NULL, 'server moves', 'Bob')",
+        silence_id, json.dumps({"practice_id": str(browser.practice_id)}), NOW - HOUR, NOW + HOUR,
+    )  # fmt: skip
+    for held_by, told in (
+        (f"silence:{silence_id}", "Silenced by Bob until Thu 15 Jan 22:30 : server moves"),
+        (f"silence:{uuid4()}", "Silenced; the silence is ending"),
+        ("practice_silent", "Notifies nobody: told by “Practice silent”"),
+        ("brand_new_rule", "Notifies nobody: told by “brand_new_rule”"),
+    ):
+        await browser.database.owner.execute(
+            "UPDATE incident SET walk = walk || $1::jsonb", json.dumps({"held_by": held_by})
+        )
+        assert told in words(await browser.see())
+        assert told in words(await browser.own_page())
+    await browser.database.owner.execute("UPDATE incident SET flapping = true")
+    assert "Comes and goes" in words(await browser.see())
+
+
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [("https://rt.example/4711", True), ("javascript:alert(1)", False), (None, False), ("//rt.example", False)],
+)
+async def test_the_ticket_is_linked_where_its_people_work_on_it(
+    browser: Browser, url: str | None, linked: bool
+) -> None:
+    ticket = await browser.fleet.ticket(browser.practice_id)
+    await browser.database.owner.execute("UPDATE incident SET ticket_id = $1", ticket)
+    assert "For tickets; not numbered there yet" in words(await browser.own_page())
+    await browser.database.owner.execute(
+        """INSERT INTO ticket_remote (practice_id, ticket_id, channel, asked_at, remote_id, url)
+           VALUES ($1, $2, 'tickets', $3, '4711', $4)""",
+        browser.practice_id, ticket, NOW, url,
+    )  # fmt: skip
+    page = await browser.own_page()
+    assert "Ticket 4711 in tickets" in words(page)
+    assert (f'href="{url}"' in page.text) is linked
+    assert "javascript:" not in page.text
+
+
+async def test_pages_and_forms_are_for_operators_and_their_own_forms(browser: Browser) -> None:
+    paths = [f"/noc/incidents/{browser.incident_id}", "/noc/silences", "/noc/silences/new"]
+    foreign = await browser.client.post(f"{paths[0]}/snooze", data={"csrf": "x"})
+    assert foreign.status_code == 403
+    assert (await browser.client.post("/noc/silences", data={"csrf": "x"})).status_code in {403, 422}
+    assert (await browser.client.get(f"/noc/incidents/{uuid4()}")).status_code == 404
+    assert (await browser.do("eat")).status_code == 422
+    browser.client.cookies.clear()
+    for path in paths:
+        assert (await browser.client.get(path)).headers["location"] == "/sign-in"
+    assert (await browser.client.post(f"{paths[0]}/snooze")).headers["location"] == "/sign-in"
+    assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 0
+
+
+async def test_every_field_of_a_page_has_a_label(browser: Browser) -> None:
+    for path in (f"/noc/incidents/{browser.incident_id}", "/noc/silences/new"):
+        text = (await browser.see(path)).text
+        for part in text.split(' id="')[1:]:
+            name = part.split('"')[0]
+            before = text.split(f' id="{name}"')[0].rsplit("<", 1)[1]
+            if before.split()[0] in {"input", "select", "textarea"}:
+                assert f'for="{name}"' in text, name
+
+
+async def asked(browser: Browser, **form: object) -> httpx.Response:
+    draft = {"silence_id": str(uuid4()), "practice": "Cabinet A", "reason": "server moves", "step": "begin"}
+    return await browser.post("/noc/silences", **(draft | form))
+
+
+async def test_a_silence_is_looked_at_begun_approved_and_ended(browser: Browser) -> None:
+    form = await browser.see(f"/noc/silences/new?incident_id={browser.incident_id}")
+    assert 'value="Cabinet A"' in form.text
+    assert 'value="backup_missed" selected' in form.text
+    preview = await asked(browser, step="preview")
+    assert (preview.status_code, "1 incident would notify nobody" in words(preview)) == (200, True)
+    begun = await asked(browser)
+    path = begun.headers["location"].replace("#silence-", "/")
+    assert "Cabinet A server moves Asked for by Alice" in words(await browser.see("/noc/silences"))
+    refused = await browser.post(f"{path}/approve")
+    assert (refused.status_code, "somebody else must" in words(refused)) == (409, True)
+    await browser.sign_in("Bob")
+    assert (await browser.post(f"{path}/approve")).status_code == 303
+    assert "Approved by Bob" in words(await browser.see("/noc/silences"))
+    assert (await browser.post(f"{path}/end")).status_code == 303
+    assert "Ended by Bob, Thu 15 Jan 21:30" in words(await browser.see("/noc/silences"))
+    assert (await browser.post(f"/noc/silences/{uuid4()}/end")).status_code == 404
+
+
+async def test_a_form_sent_twice_makes_one_silence(browser: Browser) -> None:
+    silence_id = str(uuid4())
+    for _ in range(2):
+        assert (await asked(browser, silence_id=silence_id)).status_code == 303
+    assert await browser.database.owner.fetchval("SELECT count(*) FROM silence") == 1
+    other = await asked(browser, silence_id=silence_id, reason="another")
+    assert "This form was used already" in words(other)
+
+
+async def test_a_window_of_the_week_is_read_on_the_providers_clock(browser: Browser) -> None:
+    form = {"days": ["sat", "sun"], "opens": "22:00", "hours": "6", "lasts": "90d", "starts": "2026-01-16T08:00"}
+    assert (await asked(browser, **form)).status_code == 303
+    row = await browser.database.owner.fetchrow("SELECT * FROM silence")
+    assert row["since"] == NOW + timedelta(hours=9, minutes=30)  # 08:00 in Paris
+    assert row["until"] - row["since"] == timedelta(days=90)
+    assert json.loads(row["weekly"])["zone"] == "Europe/Paris"
+    told = words(await browser.see("/noc/silences"))
+    assert "Each week on Saturday, Sunday, from 22:00 for 6 hours (Europe/Paris)" in told
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"practice": "", "rule": ""}, "to silence everything is to be blind"),
+        ({"practice": "Cabinet B"}, "No practice of this name is watched."),
+        ({"practice": "", "endpoint": "SRV-01", "rule": "backup_missed"}, "A machine belongs to a practice"),
+        ({"endpoint": "SRV-99"}, "has no machine of this name"),
+        ({"endpoint": "TWIN"}, "Several machines have this name"),
+        ({"rule": "eat"}, "There is no such kind of trouble."),
+        ({"labels": "gold"}, "Write each as name=value"),
+        ({"reason": " "}, "Say why"),
+        ({"starts": "soon"}, "This is no date and time."),
+        ({"starts": "2025-01-01T00:00"}, "It would be over already."),
+        ({"days": ["mon"], "opens": ""}, "Say from what time"),
+        ({"days": ["mon"], "opens": "22:00", "hours": "25"}, "Say from what time"),
+        ({"days": ["mon"], "opens": "22:00", "hours": "nan"}, "Say from what time"),
+    ],
+)
+async def test_a_mistake_in_the_form_is_told_at_its_field_and_nothing_is_lost(
+    browser: Browser, form: dict[str, object], told: str
+) -> None:
+    for _ in range(2):
+        await browser.fleet.endpoint(browser.practice_id, "TWIN")
+    page = await asked(browser, **form)
+    assert page.status_code == 422
+    assert told in words(page)
+    assert form.get("reason") or 'value="server moves"' in page.text
+    assert await browser.database.owner.fetchval("SELECT count(*) FROM silence") == 0

@@ -1,0 +1,124 @@
+"""Who speaks for whom: a silent machine for its late backups, a campaign for its members' pages."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from collector.escalation.oncall import Roster
+from collector.escalation.orders import Orders
+from collector.judge import Record, judge_provider
+from collector.model.book import DEFAULT, Route
+from collector.model.campaign import CAMPAIGN, PROVIDER, Campaign, Fleet
+from collector.model.escalation import Action, EscalationPolicy
+from collector.model.finding import Evaluation, Finding, Severity
+from collector.model.heartbeat import AlertCategory, AlertSeverity
+from collector.model.message import NoticeKind
+from collector.model.policy import Policy
+from collector.model.snapshot import Snapshot
+from collector.model.subject import endpoint_subject, job_subject
+from collector.rules.heartbeat_missing import speaking
+from tests.factories import ENDPOINT, HOUR, MINUTE, NOW, endpoint_state, finding, silence, snapshot
+from tests.unit.escalating import BOOK, step, steps
+from tests.unit.house import House
+from tests.unit.test_correlate import at_each, lasting
+from tests.unit.test_rule_endpoint_alert import alert
+
+MACHINE = endpoint_subject(ENDPOINT)
+SILENT = finding("heartbeat_missing", subject=MACHINE, root=MACHINE)
+OTHERS = job_subject(UUID(int=2), "daily")
+
+
+@pytest.mark.parametrize(
+    ("silent", "found", "by"),
+    [
+        (SILENT, finding("backup_late"), "heartbeat_missing"),
+        (SILENT, finding("backup_missed"), None),
+        (SILENT, finding("backup_late", subject=OTHERS), None),
+        (SILENT, finding("backup_late", subject=job_subject(None, "daily")), None),
+        (SILENT.model_copy(update={"grey": "catching_up"}), finding("backup_late"), None),
+        (SILENT.model_copy(update={"severity": Severity.NOTICE}), finding("backup_late"), None),
+        (SILENT.model_copy(update={"rule": "clock_skew"}), finding("backup_late"), None),
+    ],
+    ids=["late", "missed", "of-another", "of-the-practice", "grey", "told-to-nobody", "not-silent"],
+)
+def test_a_silent_machine_speaks_for_its_late_backups_alone(silent: Finding, found: Finding, by: str | None) -> None:
+    judged = speaking(Evaluation(findings=(silent, found), next_due=NOW))
+    assert [one.inhibited_by for one in judged.findings] == [None, by]
+    assert judged.next_due == NOW
+
+
+PAGED = steps(step(0), step(5, Action.PAGE, "ada"))
+PAGING = Orders(Roster(BOOK.model_copy(update={"policies": {DEFAULT.name: PAGED}})))
+ATTACKED = snapshot(
+    [
+        endpoint_state(
+            NOW + HOUR, alerts={"1": alert("1", category=AlertCategory.RANSOMWARE, severity=AlertSeverity.HIGH)}
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize(("pages", "paged"), [(True, 0), (False, 1)])
+def test_while_its_campaign_pages_a_member_does_not(pages: bool, paged: int) -> None:
+    campaign = lasting(one_ticket=False, pages=pages)
+    house = House(orders=PAGING, campaigns=[campaign])
+    for now in (NOW + HOUR, NOW + HOUR + 5 * MINUTE):
+        house.judge(ATTACKED, now)
+    assert {one.campaign_id for one in house.incidents} == {campaign.incident_id}
+    assert len(house.notices) == paged
+    assert len(house.messages) == 1, "it has its ticket all the same"
+
+
+def test_member_that_still_burns_when_its_campaign_is_over_pages_then() -> None:
+    house = House(orders=PAGING, campaigns=[lasting(one_ticket=False)])
+    house.judge(ATTACKED, NOW + HOUR)
+    house.judge(ATTACKED, NOW + HOUR + 30 * MINUTE)
+    assert house.notices == []
+    house.campaigns = ()
+    house.judge(ATTACKED, NOW + HOUR + 31 * MINUTE)
+    assert [one.kind for one in house.notices] == [NoticeKind.RAISED]
+
+
+def test_member_without_a_ticket_is_spoken_for_until_the_campaign_is_over() -> None:
+    house = House(orders=PAGING, campaigns=[lasting()])
+    house.judge(ATTACKED, NOW + HOUR)
+    assert (house.sent, [one.walk.held_by for one in house.incidents]) == ([], [CAMPAIGN])
+    house.campaigns = ()
+    house.judge(ATTACKED, NOW + 2 * HOUR)
+    assert [(one.event, one.notes) for one in house.messages] == [
+        ("ticket.opened", ("campaign speaks for it no longer",))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("walked", "told"),
+    [(PAGED, (True, True)), (DEFAULT, (True, False)), (steps(step(0, Action.PAGE, "ada")), (False, True))],
+    ids=["ticket-and-page", "ticket", "page"],
+)
+def test_a_campaign_speaks_by_the_steps_that_it_walks(walked: EscalationPolicy, told: tuple[bool, bool]) -> None:
+    book = BOOK.model_copy(
+        update={
+            "policies": {DEFAULT.name: DEFAULT, "worst": walked.model_copy(update={"name": "worst"})},
+            "routes": (Route(name="campaigns", policy="worst", rules=frozenset({CAMPAIGN})),),
+        }
+    )
+    record = Record(Snapshot(practice_id=PROVIDER), Policy(practice_id=PROVIDER, practice="Provider"), (), ())
+    opened = judge_provider(record, at_each(NOW, NOW, NOW), Fleet(practices=3), None, NOW, Orders(Roster(book)))
+    assert [(one.one_ticket, one.pages) for one in map(Campaign.of, opened.incidents)] == [told]
+
+
+def test_a_campaign_is_silenced_by_two_alone() -> None:
+    record = Record(Snapshot(practice_id=PROVIDER), Policy(practice_id=PROVIDER, practice="Provider"), (), ())
+    by_one = silence(scope={"rule": CAMPAIGN})
+    for one, tickets in ((by_one, 1), (by_one.model_copy(update={"approved_by": "bob"}), 0)):
+        orders = Orders(PAGING.roster, (one,))
+        opened = judge_provider(record, at_each(NOW, NOW, NOW), Fleet(practices=3), None, NOW, orders)
+        assert len(opened.messages) == tickets
+
+
+def test_campaign_that_opens_again_takes_what_is_found_from_then_on() -> None:
+    record = Record(Snapshot(practice_id=PROVIDER), Policy(practice_id=PROVIDER, practice="Provider"), (), ())
+    opened = judge_provider(record, at_each(NOW, NOW, NOW), Fleet(practices=3), None, NOW)
+    (again,) = (one.model_copy(update={"reopened_at": NOW + timedelta(days=2)}) for one in opened.incidents)
+    assert Campaign.of(again).opened_at == NOW + timedelta(days=2)

@@ -28,7 +28,7 @@ from collector.cli.processes import serve
 from collector.cli.rules import rules_app
 from collector.cli.silences import silence_app
 from collector.cli.simulate import simulate
-from collector.cli.trials import rules_backtest, rules_test
+from collector.cli.trials import escalation_test, rules_backtest, rules_test
 from collector.cli.words import act, duration, out, settings
 from collector.configuration.schemas import FORMS, schema_text
 from collector.model.heartbeat import Heartbeat
@@ -56,6 +56,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(escalation_app, name="escalation")
 app.add_typer(oncall_app, name="oncall")
 rules_app.command("test")(rules_test)
+escalation_app.command("test")(escalation_test)
 rules_app.command("backtest")(rules_backtest)
 app.command()(simulate)
 app.command("apply")(apply)

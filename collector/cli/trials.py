@@ -8,23 +8,29 @@ import typer
 
 from collector.cli.backtests import run_backtest
 from collector.cli.configuration import progress_bar, read_or_refuse
-from collector.cli.scenarios import run_scenarios
+from collector.cli.scenarios import Trial, run_scenarios
 from collector.cli.words import duration, refuse
 from collector.configuration.rules import Rulebook
+from collector.scenario.escalation.play import play as play_escalation
+from collector.scenario.escalation.reading import read_scenarios as read_escalation
+from collector.scenario.play import play
+from collector.scenario.reading import read_scenarios
 
 # Long enough to hold holidays and a few bad weeks, short enough to be played in minutes.
 A_QUARTER = timedelta(days=90)
 
+ScenarioFiles = Annotated[list[Path], typer.Argument(help="scenario files, or folders of them", metavar="FILE...")]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 def rules_test(
-    files: Annotated[list[Path], typer.Argument(help="scenario files, or folders of them", metavar="FILE...")],
+    files: ScenarioFiles,
     trace: Annotated[bool, typer.Option("--trace", help="tell what was raised, of those that hold too")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play scenarios, and compare what is open with what is expected; ends with 1 if one does not hold."""
-    raise typer.Exit(run_scenarios(files, trace=trace, as_json=as_json))
+    trial = Trial(read_scenarios, play, "what was raised")
+    raise typer.Exit(run_scenarios(trial, files, trace=trace, as_json=as_json))
 
 
 def rules_backtest(
@@ -44,3 +50,13 @@ def rules_backtest(
     if read.rules is None:
         refuse(f"{rules} says nothing about rules")
     run_backtest(Rulebook(read.rules), since or A_QUARTER, practice, as_json=as_json)
+
+
+def escalation_test(
+    files: ScenarioFiles,
+    trace: Annotated[bool, typer.Option("--trace", help="tell what was sent, of those that hold too")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play stories of incidents, and compare who is told with what is expected; ends with 1 if one does not hold."""
+    trial = Trial(read_escalation, play_escalation, "what was sent")
+    raise typer.Exit(run_scenarios(trial, files, trace=trace, as_json=as_json))

@@ -20,8 +20,7 @@ from collector.model.message import Notice, NoticeKind
 from collector.store.outbox import Parcel
 
 if TYPE_CHECKING:
-    from apprise import AppriseResult
-    from apprise.plugins.base import NotifyBase
+    from apprise import Apprise, AppriseResult
 
 # Characters. With an incident's address, which takes as many, it fits into one SMS of 160 (3GPP TS 23.038).
 LONGEST_TITLE = 80
@@ -63,12 +62,12 @@ class AppriseService:
 
     def _send(self, written: Written, kind: str) -> None:
         """A service of its own for each message: it keeps the time of its last one, and no two threads may share it."""
-        from apprise import Apprise, NotifyFormat, NotifyType
+        from apprise import NotifyFormat, NotifyType
 
         try:
             service = _service(self._url)
-            fitting = fitted(written, service.title_maxlen, service.body_maxlen)
-            result = Apprise(service).notify(
+            fitting = fitted(written, service[0].title_maxlen, service[0].body_maxlen)
+            result = service.notify(
                 body=fitting.body, title=fitting.subject, notify_type=NotifyType(kind), body_format=NotifyFormat.TEXT
             )
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises may say its URL
@@ -79,16 +78,16 @@ class AppriseService:
             raise DeliveryError(_reason(result))
 
 
-def _service(url: str) -> "NotifyBase":
-    """Read anew, which takes less than a millisecond; the first time takes half a second, so nothing at the top does."""
+def _service(url: str) -> "Apprise":
+    """Read anew, which takes a millisecond. The first time takes half a second, so it is not imported at the top."""
     from apprise import Apprise, AppriseAsset
 
     for chatty in _CHATTY:
         logging.getLogger(chatty).propagate = False
     # With `async_mode` or a time-out of its own it would go on in a pool that our end waits for.
     asset = AppriseAsset(app_id="Vigie", app_desc="Vigie", async_mode=False, service_timeout=0, storage_mode="memory")
-    service = Apprise.instantiate(url, asset=asset)
-    if service is None:
+    service = Apprise(asset=asset)
+    if not service.add(url) or len(service) != 1:
         raise UnknownServiceError("not a URL of one service that apprise knows")
     return service
 

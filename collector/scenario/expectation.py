@@ -12,6 +12,7 @@ from collector.model.incident import Incident
 from collector.model.subject import Subject
 from collector.rules.registry import RULES
 from collector.scenario.forms import IncidentForm, ScenarioForm
+from collector.scenario.look import Difference, Wrong
 from collector.scenario.moment import Clock
 from collector.scenario.stage import MisplacedError, Stage, check_endpoint
 
@@ -112,19 +113,6 @@ class Expectation:
     at: datetime
     line: int
     lists: Mapping[Standing, tuple[Expected, ...]]
-
-
-class Wrong(StrEnum):
-    MISSING = "missing"
-    UNEXPECTED = "unexpected"
-    DIFFERENT = "different"
-
-
-@dataclass(frozen=True)
-class Difference:
-    what: Wrong
-    standing: Standing
-    said: str
 
 
 def read_expectations(

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from collector.configuration.document import Document
+from collector.configuration.document import Document, read_yaml
 from collector.configuration.faults import Fault, FaultyError, Steps, did_you_mean
 from collector.configuration.mistakes import mistakes
 
@@ -21,6 +21,14 @@ def read_text(path: Path) -> str:
         raise FaultyError([Fault(str(path), None, "", (error.strerror or str(error)).lower())]) from None
     except UnicodeDecodeError:
         raise FaultyError([Fault(str(path), None, "", "this is no text in UTF-8")]) from None
+
+
+def read_document(path: Path) -> Document:
+    """Raises FaultyError, for what is written twice too."""
+    document = read_yaml(str(path), read_text(path))
+    if document.faults:
+        raise FaultyError(document.faults)
+    return document
 
 
 def part_of(document: Document, data: object, base: Steps) -> Document:

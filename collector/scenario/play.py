@@ -4,18 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collector.model.incident import Incident
-from collector.scenario.expectation import Difference, Expectation, Found, compare, found_of
+from collector.scenario.expectation import Found, compare, found_of
+from collector.scenario.look import Look
 from collector.scenario.player import Player
 from collector.scenario.stage import endpoint_id
 from collector.scenario.story import Story
-
-
-@dataclass(frozen=True)
-class Look:
-    """What differed at one instant."""
-
-    expectation: Expectation
-    differences: tuple[Difference, ...]
 
 
 @dataclass(frozen=True)
@@ -30,9 +23,12 @@ class Outcome:
     def failed(self) -> bool:
         return any(look.differences for look in self.looks)
 
-    def history(self) -> Iterator[tuple[Incident, Found]]:
-        names = _names(self.story)
-        return ((one, Found.incident(one, names)) for one in self.incidents)
+    def history(self) -> Iterator[str]:
+        """What was raised, a line each."""
+        names, clock = _names(self.story), self.story.clock
+        for one in self.incidents:
+            over = f"; over {clock.write(one.resolved_at)}" if one.resolved_at else ""
+            yield Found.incident(one, names).write(clock) + over
 
 
 def play(story: Story) -> Outcome:
@@ -47,7 +43,7 @@ def play(story: Story) -> Outcome:
             player.hear(one.at, one.reports)
         player.play_until(expectation.at)
         found = found_of(player.incidents.values(), player.findings, names)
-        looks.append(Look(expectation, compare(expectation, found, stage.clock)))
+        looks.append(Look(expectation.at, expectation.line, compare(expectation, found, stage.clock)))
     raised = sorted(player.incidents.values(), key=lambda one: (one.opened_at, one.rule, one.subject))
     return Outcome(story, tuple(looks), tuple(raised))
 

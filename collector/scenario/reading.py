@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from collector.configuration.document import Document, read_yaml
+from collector.configuration.document import Document
 from collector.configuration.faults import Fault, FaultyError, Steps
 from collector.configuration.read import read_files
 from collector.configuration.rules import RulesForm, overlaid, written
 from collector.model.rule_settings import RuleSettings
-from collector.scenario.files import line_of, read_events, read_form, read_text
+from collector.scenario.files import line_of, read_document, read_events, read_form, read_text
 from collector.scenario.forms import CommonForm, ScenarioForm, ScenariosForm
 from collector.scenario.happenings import VERBS, Event, verb
 from collector.scenario.stage import MisplacedError
@@ -21,7 +21,7 @@ _LAID = ("start", "practice", "rules_file", "only")
 
 def read_scenarios(path: Path) -> tuple[Story, ...]:
     """Raises FaultyError with all that is wrong."""
-    document = read_yaml(str(path), read_text(path))
+    document = read_document(path)
     form = read_form(ScenariosForm, document, ())
     faults: list[Fault] = []
     stories: list[Story] = []

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 
-from deploy.local import Server, UnavailableError
+from deploy.local import Server
 from deploy.local.account import Account
 from deploy.local.command import output_of
 from deploy.local.server import free_port
+from tests.acceptance import debian_packages
 
 PACKAGES = ("msmtp-mta", "rt5-db-sqlite", "rt5-standalone", "request-tracker5", "dbconfig-sqlite3")
 SERVER = Path("/usr/share/request-tracker5/libexec/rt-server")
@@ -102,17 +103,8 @@ class Technician:
 
 
 def install() -> None:
-    """Debian's packages, where root may install them. Never in place of what a machine has: --no-remove."""
-    if SERVER.exists():
-        return
-    if os.geteuid() != 0:
-        raise UnavailableError(
-            f"only root may install it: apt-get install --no-install-recommends {' '.join(PACKAGES)}"
-        )
-    apt = ["apt-get", "--quiet=2", "-o", "DPkg::Lock::Timeout=300"]
-    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-    output_of([*apt, "update"], environment=environment)
-    output_of([*apt, "install", "--yes", "--no-remove", "--no-install-recommends", *PACKAGES], environment=environment)
+    if not SERVER.exists():
+        debian_packages.install(PACKAGES)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +18,15 @@ from collector.agent.looking.restic import Job
 from collector.agent.sending import batch as batching
 from collector.agent.sending import drain as draining
 from collector.agent.sending import spool as spooling
+from collector.agent.sending.backoff import LONGEST_S
 from collector.agent.sending.drain import Drained, drain
 from collector.agent.sending.spool import Spool
 from collector.agent.sending.transport import post
 from collector.agent.sending.verdict import Verdict
 from collector.agent.settings import Settings
 from collector.agent.watch import Watch
+from collector.model.rule_settings import OwnOutage
+from tests.factories import MINUTE
 from tests.unit.test_agent_transport import Collector, Items, Reply, always, listening, refuses, stores_all
 
 WHO = UUID("6f1c2f8e-0000-4000-8000-000000000001")
@@ -268,7 +272,11 @@ def test_failures_without_a_hint_are_asked_ever_more_rarely(
         dues.append(rhythm.turn(dues[-1]))
     waits = [later - earlier for earlier, later in pairwise(dues)]
     assert 2.5 <= waits[0] <= 5
-    assert all(450 <= wait <= 900 for wait in waits[8:])
+    assert all(300 <= wait <= 600 for wait in waits[8:])
+
+
+def test_after_an_outage_of_ours_an_agent_is_back_with_time_left_to_send_what_it_kept() -> None:
+    assert timedelta(seconds=LONGEST_S) + 5 * MINUTE <= OwnOutage().catching_up
 
 
 def test_a_refused_key_holds_the_spool_and_the_watch_goes_on(

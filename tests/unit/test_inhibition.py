@@ -50,13 +50,8 @@ def test_a_silent_machine_speaks_for_its_late_backups_alone(silent: Finding, fou
 
 PAGED = steps(step(0), step(5, Action.PAGE, "ada"))
 PAGING = Orders(Roster(BOOK.model_copy(update={"policies": {DEFAULT.name: PAGED}})))
-ATTACKED = snapshot(
-    [
-        endpoint_state(
-            NOW + HOUR, alerts={"1": alert("1", category=AlertCategory.RANSOMWARE, severity=AlertSeverity.HIGH)}
-        )
-    ]
-)
+DETECTED = alert("1", category=AlertCategory.RANSOMWARE, severity=AlertSeverity.HIGH)
+ATTACKED = snapshot([endpoint_state(NOW + HOUR, interval_s=86_400, alerts={"1": DETECTED})])
 
 
 @pytest.mark.parametrize(("pages", "paged"), [(True, 0), (False, 1)])

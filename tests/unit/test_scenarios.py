@@ -25,7 +25,7 @@ def said(outcome: Outcome) -> str:
     """What a person would read."""
     clock = outcome.story.clock
     return "\n".join(
-        f"line {look.expectation.line}, at {clock.write(look.expectation.at)}: {one.what} {one.standing}: {one.said}"
+        f"line {look.line}, at {clock.write(look.at)}: {one.what} {one.among}: {one.said}"
         for look in outcome.looks
         for one in look.differences
     )

@@ -66,7 +66,10 @@ class ExpectForm(Form):
     over: Told = ()
     """Channels that told of it hear that it is over."""
     held: Mapping[Word, Word] = {}
-    """By incident, why it takes no step: acknowledged, snooze, quiet, a silence's name, or the rule that speaks for it."""
+    """By incident, why it takes no step: acknowledged, snooze, quiet, a silence's name, or the rule that speaks for it.
+
+    Quiet is what flaps and is not found just now.
+    """
     refused: tuple[Word, ...] = ()
     """What people tried since the look before and may not, by the name of its refusal."""
     walks: Mapping[Word, Word] = {}

@@ -30,7 +30,7 @@ from collector.scenario.escalation.happenings import (
     Turned,
     Unsilenced,
 )
-from collector.scenario.escalation.silences import approved, ended, silence_of
+from collector.scenario.escalation.silences import changed, silence_of
 from collector.scenario.escalation.stage import OF_INCIDENT, Placed, Stage, called, name_in
 from collector.scenario.player import SHORTEST_STEP
 
@@ -141,18 +141,18 @@ class Player:
                     findings[name] = findings[name].model_copy(update={"severity": severity})
             case Silenced() as event:
                 self.silences[event.silence] = silence_of(event, placed, self._roster.book.zone)
-            case Approved(approve=name, by=by):
-                self._silenced(name, approved(self.silences[name], by), placed.at)
-            case Unsilenced(end_silence=name, by=by):
-                self._silenced(name, ended(self.silences[name], by, placed.at), placed.at)
+            case Approved(approve=name) | Unsilenced(end_silence=name):
+                self._change_silence(name, placed)
             case _:
                 self._do(placed)
 
-    def _silenced(self, name: str, after: Silence | str, at: datetime) -> None:
+    def _change_silence(self, name: str, placed: Placed) -> None:
+        before = self.silences.get(name)
+        after = changed(before, placed) if before else NOT_FOUND
         if isinstance(after, Silence):
             self.silences[name] = after
         else:
-            self.refused.append(Refused(at, after))
+            self.refused.append(Refused(placed.at, after))
 
     def _do(self, placed: Placed) -> None:
         """What somebody does to an incident."""

@@ -1,12 +1,10 @@
 """Silences of a story, as people ask for them, approve and end them."""
 
-from datetime import datetime
-
 from pydantic import ValidationError
 
 from collector.configuration.hours import days_of
 from collector.model.silence import Scope, Silence, Weekly
-from collector.scenario.escalation.happenings import Silenced
+from collector.scenario.escalation.happenings import Approved, Silenced, Unsilenced
 from collector.scenario.escalation.stage import Placed, named_id
 from collector.scenario.stage import PRACTICE_ID, MisplacedError
 
@@ -49,12 +47,13 @@ def _weekly(event: Silenced, zone: str) -> Weekly | None:
     return Weekly(zone=zone, days=days, opens=event.weekly.opens, lasts=event.weekly.lasts)
 
 
-def approved(silence: Silence, by: str) -> Silence | str:
-    """The refusal, where it is one."""
-    if silence.by == by:
-        return SAME_PERSON
-    return silence.model_copy(update={"approved_by": silence.approved_by or by})
-
-
-def ended(silence: Silence, by: str, now: datetime) -> Silence:
-    return silence if silence.ended_at else silence.model_copy(update={"ended_at": now, "ended_by": by})
+def changed(silence: Silence, placed: Placed) -> Silence | str:
+    """Once somebody has approved or ended it; the refusal, where it is one."""
+    match placed.event:
+        case Approved(by=by) if silence.by == by:
+            return SAME_PERSON
+        case Approved(by=by):
+            return silence.model_copy(update={"approved_by": silence.approved_by or by})
+        case Unsilenced(by=by) if silence.ended_at is None:
+            return silence.model_copy(update={"ended_at": placed.at, "ended_by": by})
+    return silence

@@ -1,4 +1,4 @@
-"""Who and what a story of escalation is about: its clock, its book, its events in order, and how each thing is called."""
+"""Who and what a story of escalation is about: its clock, its book, its events in order, and what things are called."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +61,12 @@ class Stage:
     provider: Policy
     events: tuple[Placed, ...]
     names: frozenset[str]
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """Every way out that the book names, that of the settings included."""
+        book = self.roster.book
+        return frozenset({*book.channels, book.tickets})
 
 
 class Reference(NamedTuple):

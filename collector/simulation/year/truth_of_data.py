@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from collector.model.heartbeat import RestoreLevel, RunStatus
-from collector.model.rule_settings import OfflineCopy, RestoreTest
+from collector.model.rule_settings import BackupLooksWrong, OfflineCopy, RestoreTest
 from collector.model.subject import PRACTICE
-from collector.simulation.year.fate import WARM_UP
 from collector.simulation.year.known import settled, with_next
 from collector.simulation.year.life import JobYear, Life, MachineYear
 from collector.simulation.year.media import Rotation
@@ -61,14 +60,19 @@ def _attacked(
 
 
 def _empty(life: Life, machine: MachineYear, year: JobYear, carrying: list[Ran]) -> Iterator[Label | Excuse]:
-    """Of a job that has only begun nobody knows what is usual."""
     due = settled(machine.presence, carrying[0].heard_at, life.outages)
     subject = year.job.subject
     over = _later(year, carrying[-1])
     healed = next((ran.heard_at for ran in year.runs if ran.good and ran.number > carrying[-1].number), life.plan.end)
-    if due < healed and carrying[0].began_at >= year.job.silent_until + WARM_UP:
+    if due < healed and _could_be_seen(year, carrying[0]):
         yield label(Fault.SILENT_FAILURE, {subject}, {"backup_looks_wrong"}, due, over, max(due, carrying[-1].heard_at))
     yield Excuse(frozenset({"backup_looks_wrong"}), frozenset({subject}), due, over)
+
+
+def _could_be_seen(year: JobYear, first: Ran) -> bool:
+    """Nothing at all is seen at once; almost nothing, or in no time, once some runs have told what is usual."""
+    known = sum(ran.good for ran in year.runs if ran.number < first.number)
+    return first.figures.bytes_total == 0 or known >= BackupLooksWrong().least_runs
 
 
 def _later(year: JobYear, ran: Ran) -> datetime:

@@ -81,7 +81,7 @@ def alert_of(told: ToldIncident, until: datetime, pen: Pen) -> Alert:
     return {
         "labels": _labels(told.practice, incident),
         "annotations": {
-            "summary": f"{told.practice}: {line.title}",
+            "summary": f"{line.title} ({told.practice})",
             "description": f"{line.sentence}\n{line.advice}",
             "url": line.url,
         },

@@ -21,8 +21,8 @@ ASSIGNED = 2  # an actor's part; 1 is the requester's, 3 an observer's; source: 
 
 # GLPI dates a change by when its request began, and commits it when that ends.
 OVERLAP = timedelta(seconds=30)
-# Tickets that are read in one look, three requests each, which a slow GLPI answers within LONGEST_LOOK. The others' turn
-# comes with the next.
+# Tickets that are read in one look, three requests each, which a slow GLPI answers within LONGEST_LOOK; the others are
+# read in the next.
 MOST_READ = 200
 DATE = "%Y-%m-%d %H:%M:%S"  # in a zone that GLPI does not tell: only ever compared with its own
 

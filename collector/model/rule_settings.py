@@ -131,7 +131,8 @@ class RansomwareSignature(Setting):
     """The part beyond a busy night that each of three runs in a row wrote anew, of which one is calm in ordinary weeks;
     two and a half times as much where one measure tells alone, as of disk images, which waver most."""
     nearby: Duration = timedelta(hours=48)
-    """How near in time other signs must be, which halve these parts: protection off, copies deleted, alerts."""
+    """How near in time other signs must be, which halve these parts: protection off, copies deleted, alerts,
+    another job that looks so by itself."""
     least_runs: Times = 3
     """How many good runs must be known before."""
     kept: Duration = timedelta(days=14)

@@ -70,7 +70,7 @@ def check(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
                 severity=Severity.CRITICAL,
                 reason=attack[0].reason,
                 since=attack[0].reading.finished_at,
-                facts=_facts(job, snapshot, attack[0]),
+                facts=_facts(job, snapshot, attack[0]) | _enough(attack[0], setting),
                 signature=NAME,
             )
         )
@@ -105,23 +105,32 @@ def _suspicions(job: WatchedJob, policy: Policy, left: tuple[Left, ...]) -> list
 def _reason(reading: Reading, setting: RansomwareSignature, raised_by: frozenset[Trace]) -> str | None:
     if reading.known < setting.least_runs or (reading.excuse and Trace.RANSOMWARE_ALERT not in raised_by):
         return None
-    weight = _RAISED if raised_by else 1.0
-    beyond = reading.share - reading.usual
+    weight, beyond = _weight(raised_by), reading.share - reading.usual
     if beyond >= _at_once(reading, setting) * weight and reading.share >= reading.ceiling:
         return "at_once"
     return "creeping" if _creeps(reading, setting, weight) else None
+
+
+def _weight(raised_by: frozenset[Trace]) -> float:
+    return _RAISED if raised_by else 1.0
 
 
 def _creeps(reading: Reading, setting: RansomwareSignature, weight: float) -> bool:
     """Whether none of three runs was calm, or those out of the ordinary wrote much together."""
     if reading.known < _TWO_WEEKS:
         return False
-    each = setting.each * (_EACH_ALONE if reading.alone else 1.0)
-    if reading.each >= max(each, _BUSIER * reading.usual) * weight:
+    if reading.each >= _each(reading, setting) * weight:
         return True
     nights = _NIGHTS_ALONE if reading.alone else _NIGHTS
-    creeping = setting.creeping * (_CREEPING_ALONE if reading.alone else 1.0)
-    return reading.beyond >= nights and reading.crept >= creeping * weight
+    return reading.beyond >= nights and reading.crept >= _together(reading, setting) * weight
+
+
+def _each(reading: Reading, setting: RansomwareSignature) -> float:
+    return max(setting.each * (_EACH_ALONE if reading.alone else 1.0), _BUSIER * reading.usual)
+
+
+def _together(reading: Reading, setting: RansomwareSignature) -> float:
+    return setting.creeping * (_CREEPING_ALONE if reading.alone else 1.0)
 
 
 def _at_once(reading: Reading, setting: RansomwareSignature) -> float:
@@ -151,14 +160,22 @@ def _facts(job: WatchedJob, snapshot: Snapshot, first: Suspicion) -> dict[str, s
         facts["data_rewritten"] = f"{reading.rewritten:.0%}"
     if reading.changed is not None:
         facts["files_changed"] = f"{reading.changed:.0%}"
-    if first.reason == "creeping":
-        facts["in_three_runs"] = f"{reading.crept:.0%}"
-        facts["each_beyond_usual"] = f"{reading.each:.1%}"
     if reading.clean_at is not None:
         facts["last_clean_at"] = reading.clean_at.isoformat()
     if first.raised_by:
         facts["raised_by"] = ", ".join(sorted(first.raised_by))
     return facts
+
+
+def _enough(first: Suspicion, setting: RansomwareSignature) -> dict[str, str]:
+    """From how much on it was suspicious, and the figure of a creep that was as much."""
+    reading, weight = first.reading, _weight(first.raised_by)
+    if first.reason == "at_once":
+        return {"enough": f"{max(reading.usual + _at_once(reading, setting) * weight, reading.ceiling):.1%}"}
+    each = _each(reading, setting) * weight
+    if reading.each >= each:
+        return {"each_beyond_usual": f"{reading.each:.1%}", "enough": f"{each:.1%}"}
+    return {"in_three_runs": f"{reading.crept:.1%}", "enough": f"{_together(reading, setting) * weight:.1%}"}
 
 
 RANSOMWARE_SIGNATURE = Rule(NAME, check)

@@ -135,9 +135,9 @@ class Fleet:
         resolved = (self.now, "recovered") if state == "resolved" else (None, None)
         acknowledged = (self.now - timedelta(minutes=12), by or "Bob") if state == "acknowledged" else (None, None)
         await self.owner.execute(
-            """INSERT INTO incident (practice_id, incident_id, rule, subject, root, severity, reason, facts, state, since,
-                opened_at, acknowledged_at, acknowledged_by, resolved_at, resolution, policy_version, escalation, walk,
-                ticket_id)
+            """INSERT INTO incident (practice_id, incident_id, rule, subject, root, severity, reason, facts, state,
+                since, opened_at, acknowledged_at, acknowledged_by, resolved_at, resolution, policy_version, escalation,
+                walk, ticket_id)
                VALUES ($1, $2, $3, $4, $4, $5, $6, $7::jsonb, $8, $9, $9, $10, $11, $12, $13, 1,
                '{"name": "default", "steps": []}', jsonb_build_object('began_at', $9::timestamptz), $14)""",
             practice_id, incident_id, rule, f"job:-:{incident_id}", severity, reason, json.dumps(facts), state, at,

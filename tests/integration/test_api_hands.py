@@ -246,7 +246,7 @@ async def test_a_form_sent_twice_makes_one_silence(browser: Browser) -> None:
 async def test_a_window_of_the_week_is_read_on_the_providers_clock(browser: Browser) -> None:
     form = {"days": ["sat", "sun"], "opens": "22:00", "hours": "6", "lasts": "90d", "starts": "2026-01-16T08:00"}
     assert (await asked(browser, **form)).status_code == 303
-    row = await browser.database.owner.fetchrow("SELECT * FROM silence")
+    [row] = await browser.database.owner.fetch("SELECT * FROM silence")
     assert row["since"] == NOW + timedelta(hours=9, minutes=30)  # 08:00 in Paris
     assert row["until"] - row["since"] == timedelta(days=90)
     assert json.loads(row["weekly"])["zone"] == "Europe/Paris"

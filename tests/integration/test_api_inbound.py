@@ -155,7 +155,7 @@ async def test_a_channel_speaks_of_its_own_tickets_alone(desk: Helpdesk) -> None
     ("data", "field"),
     [({"by": ""}, "data.by"), ({"text": "x" * 2_001}, "data.text"), ({"ticket_id": 1}, "data.ticket_id")],
 )
-async def test_a_signed_body_that_is_wrong_names_its_field(desk: Helpdesk, data: dict[str, object], field: str) -> None:
+async def test_a_signed_body_that_is_wrong_names_its_field(desk: Helpdesk, data: dict[str, Any], field: str) -> None:
     answer = await desk.send("commented", **data)
     assert answer.status_code == 422
     assert [one["field"] for one in answer.json()["errors"]] == [field]

@@ -217,7 +217,7 @@ def test_openapi_documents_the_token_and_every_problem() -> None:
     document = create_app(settings("postgresql://nowhere")).openapi()
     assert document["components"]["securitySchemes"]["operatorToken"]["scheme"] == "bearer"
     paths = {path: one for path, one in document["paths"].items() if path.startswith("/v1/")}
-    assert len(paths) == 18
+    assert len(paths) == 17
     for path, operations in paths.items():
         for operation in operations.values():
             signed = path.startswith("/v1/inbound/")

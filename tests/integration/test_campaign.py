@@ -20,6 +20,7 @@ from collector.model.rule_settings import Campaign, RuleSettings
 from collector.oversee import oversee
 from collector.store.campaigns import fleet_of
 from collector.store.configuration import put_policy
+from collector.store.connect import lock_practice
 from collector.store.practices import find_practice, list_practices
 from collector.store.wakes import claim_wanted
 from collector.sweep import Engine
@@ -243,6 +244,14 @@ async def test_a_third_and_a_fourth_practice_at_the_same_instant_are_one_campaig
         await oversee(house.worker, NOW + 2 * HOUR)
     assert [(one["state"], one["count"]) for one in await campaigns(house)] == [("open", "4")]
     assert (await told_of_provider(house)).count("ticket.opened") == 1
+
+
+async def test_who_finds_the_provider_taken_leaves_it_and_its_wake_to_whoever_has_it(house: House) -> None:
+    await attack(house, await practices(house, 3))
+    async with house.worker.acquire() as conn, conn.transaction():
+        await lock_practice(conn, PROVIDER)
+        assert await oversee(house.worker, NOW + HOUR) is None
+    assert PROVIDER in await claimed(house, NOW + HOUR)
 
 
 async def test_a_worker_finds_the_campaign_with_the_chunk_that_completes_it(house: House) -> None:

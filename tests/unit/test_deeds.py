@@ -94,7 +94,7 @@ def test_whoever_lets_go_gives_it_back_from_its_first_step_on() -> None:
     given = done(deeds.let_go(mine, NOW + HOUR))
     assert given.what is IncidentChange.RETURNED
     assert given.incident.state is IncidentState.OPEN
-    assert given.incident.acknowledged_by is given.incident.acknowledged_until is None
+    assert (given.incident.acknowledged_by, given.incident.acknowledged_until) == (None, None)
     assert (given.incident.walk.number, given.incident.walk.began_at) == (mine.walk.number + 1, NOW + HOUR)
     assert deeds.let_go(given.incident, NOW + HOUR) is None
 

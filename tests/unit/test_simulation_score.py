@@ -87,7 +87,8 @@ def attack(*numbers: int) -> Common:
 
 
 def night(due: datetime) -> tuple[Label, ...]:
-    return (label(Fault.ONE_NIGHT, {JOB}, {"ransomware_signature"}, due, due + 100 * HOUR, due),)
+    """Struck two nights before the backup that carries it."""
+    return (label(Fault.ONE_NIGHT, {JOB}, {"ransomware_signature"}, due, due + 100 * HOUR, due, due - 48 * HOUR),)
 
 
 TRUTHS = {number: night(NOW + number * HOUR) for number in range(5)}
@@ -110,9 +111,16 @@ def test_a_campaign_of_practices_that_nothing_befell_is_false() -> None:
 def test_a_campaign_that_lasts_finds_an_attack_as_it_takes_in_who_was_struck(late: timedelta, found: int) -> None:
     due = NOW + 2 * HOUR
     campaign = CampaignFound("ransomware", "", NOW - 50 * HOUR, frozenset({7, 8, 9}))
-    joined = campaign.joined(frozenset({6, 7}), NOW).joined(frozenset({2, 6}), due + late)
-    assert joined.came == ((6, NOW), (2, due + late))
+    joined = campaign.joined(frozenset({0, 1, 6, 7}), NOW).joined(frozenset({2, 6}), due + late)
+    assert joined.came == ((0, NOW), (1, NOW), (6, NOW), (2, due + late))
     assert score_campaigns([attack(0, 1, 2)], TRUTHS, [joined]).faults[Fault.REGION_ATTACK].found == found
+
+
+@pytest.mark.parametrize(("reason", "of"), [("ransomware", ""), ("backup_tool", "pg_dump")])
+def test_a_campaign_that_names_two_who_were_struck_has_found_no_attack_and_is_false(reason: str, of: str) -> None:
+    campaign = CampaignFound(reason, of, NOW, frozenset({0, 1, 7}))
+    result = score_campaigns([attack(0, 1, 2)], TRUTHS, [campaign])
+    assert (result.faults[Fault.REGION_ATTACK].found, len(result.false)) == (0, 1)
 
 
 def test_a_campaign_of_another_kind_has_found_no_attack_and_is_not_right_by_it() -> None:
@@ -128,8 +136,10 @@ def test_dumps_that_fail_at_practices_that_were_struck_are_no_false_campaign_and
     assert (result.faults[Fault.REGION_ATTACK].found, result.false) == (0, [])
 
 
-@pytest.mark.parametrize(("early", "false"), [(72 * HOUR, 0), (72 * HOUR + SECOND, 1)])
-def test_an_alert_tells_of_what_strikes_three_by_chance_before_their_backups_do(early: timedelta, false: int) -> None:
+@pytest.mark.parametrize(("early", "false"), [(48 * HOUR, 0), (48 * HOUR + SECOND, 1)])
+def test_an_alert_may_tell_that_three_were_struck_by_chance_from_when_the_third_was(
+    early: timedelta, false: int
+) -> None:
     campaign = CampaignFound("ransomware", "", NOW + 2 * HOUR - early, frozenset({0, 1, 2}))
     assert len(score_campaigns([], TRUTHS, [campaign]).false) == false
 

@@ -288,12 +288,17 @@ def test_an_attack_is_one_though_the_machine_is_taken_away_before_any_backup_car
     assert [(one.begins, one.ends) for one in alert] == [(struck, struck + 31 * DAY)]
 
 
-@pytest.mark.parametrize(("age", "due"), [(13, 0), (15, 1)])
-def test_nobody_could_know_that_a_job_of_some_days_holds_next_to_nothing(age: int, due: int) -> None:
+@pytest.mark.parametrize(
+    ("age", "amount", "due"),
+    [(4, 1.5, 0), (5, 1.5, 1), (4, 2.5, 0), (5, 2.5, 1), (0, 0.5, 1)],
+    ids=["little, four known", "little, five known", "quick, four known", "quick, five known", "nothing at all"],
+)
+def test_nobody_could_know_at_once_that_what_a_job_holds_is_next_to_nothing(age: int, amount: float, due: int) -> None:
+    """One run a day, the first within the first."""
     begin = datetime(2026, 5, 4, tzinfo=UTC)
     plan = practice(begin, 30)
     at = begin + age * DAY
-    story = life(plan, Episode(Fault.SILENT_FAILURE, plan.jobs[0].subject, at, at + DAY, 1.5))
+    story = life(plan, Episode(Fault.SILENT_FAILURE, plan.jobs[0].subject, at, at + DAY, amount))
     assert len(labels(story, Fault.SILENT_FAILURE)) == due
 
 

@@ -49,14 +49,16 @@ def score_campaigns(
 
 
 def _told_at(campaign: CampaignFound, common: Common) -> datetime | None:
-    """When it first named one that was struck: as it opened, or, if it lasted already, as that practice joined it."""
-    opened = [campaign.at] if campaign.practices & common.episodes.keys() else []
+    """When it had named three that were struck: as it opened, or, if it lasted already, as they joined it."""
+    opened = [campaign.at for _ in campaign.practices & common.episodes.keys()]
     joined = [at for number, at in campaign.came if number in common.episodes]
-    return min((at for at in (*opened, *joined) if at >= common.at), default=None)
+    named = sorted(at for at in (*opened, *joined) if at >= common.at)
+    return named[_THIRD - 1] if len(named) >= _THIRD else None
 
 
 def _follows(campaign: CampaignFound, common: Common) -> bool:
-    return campaign.reason in _FOLLOWS_AS[common.fault] and bool(campaign.practices & common.episodes.keys())
+    """Whether what was struck is what it names: three of it, whoever else had such trouble of their own."""
+    return campaign.reason in _FOLLOWS_AS[common.fault] and len(campaign.practices & common.episodes.keys()) >= _THIRD
 
 
 def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime | None:
@@ -72,9 +74,9 @@ def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime
 
 
 def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> bool:
-    """Three practices that were truly struck within a day, each by its own attacker, are rightly told as one.
+    """Three practices that were truly struck, each by its own attacker, are rightly told as one.
 
-    An alert may tell of it over a weekend before the first backup carries it.
+    From when each was struck, since an alert may tell of it before the first backup does, to a day after that.
     """
     if found.reason != Kind.RANSOMWARE:
         return False
@@ -82,6 +84,6 @@ def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> b
         number
         for number in found.practices
         for one in truths.get(number, ())
-        if one.fault in _ATTACKS and one.due - 3 * _NIGHT <= found.at <= one.by + _NIGHT
+        if one.fault in _ATTACKS and (one.began or one.due) <= found.at <= one.by + _NIGHT
     }
     return len(struck) >= _THIRD

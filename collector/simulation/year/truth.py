@@ -64,7 +64,8 @@ class Episode:
 class Label:
     """A fault that any of some rules should find about any of some subjects.
 
-    It falls due at `due`, counts as found until `by`, and explains what is found until `until`.
+    It falls due at `due`, counts as found until `by`, and explains what is found until `until`. An attack `began`
+    before a backup carries it.
     """
 
     fault: Fault
@@ -73,6 +74,7 @@ class Label:
     due: datetime
     by: datetime
     until: datetime
+    began: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -118,5 +120,6 @@ def label(
     due: datetime,
     until: datetime,
     by: datetime | None = None,
+    began: datetime | None = None,
 ) -> Label:
-    return Label(fault, frozenset(subjects), frozenset(rules), due, by or until, until)
+    return Label(fault, frozenset(subjects), frozenset(rules), due, by or until, until, began)

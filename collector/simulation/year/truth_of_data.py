@@ -56,7 +56,7 @@ def _attacked(
     last = telling[:3][-1] if kind is Fault.CREEPING else telling[0]
     due, by = (settled(machine.presence, ran.heard_at, life.outages) for ran in (telling[0], last))
     subjects = {year.job.subject, machine.machine.subject, PRACTICE}
-    yield label(kind, subjects, {"ransomware_signature"}, due, aftermath, by)
+    yield label(kind, subjects, {"ransomware_signature"}, due, aftermath, by, attack.begins)
 
 
 def _empty(life: Life, machine: MachineYear, year: JobYear, carrying: list[Ran]) -> Iterator[Label | Excuse]:

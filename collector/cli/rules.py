@@ -74,13 +74,15 @@ async def _case(conn: Connection, wanted: str, at: str | None, now: datetime) ->
     recent = await recent_incidents(conn, [practice.practice_id], now, timedelta(0))
     lasting = () if at else recent[practice.practice_id]
     made = await applied(conn, policy.version)
+    texts = load_texts()[Language.EN]
     return Case(
         snapshot=await snapshot_at(conn, practice.practice_id, then),
         policy=policy,
         rules=await administer.the_rules(conn, then),
         version=Version(policy.version, *made) if made else None,
         incidents={(one.rule, one.subject): one for one in lasting},
-        reason=load_texts()[Language.EN].reason,
+        reason=texts.reason,
+        fact=lambda name: texts.by_key.get(f"fact.{name}", name.replace("_", " ")),
         now=then,
     )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -58,7 +58,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Case:
-    """What is known of a practice at an instant; `reason` says a finding's reason in a sentence."""
+    """What is known of a practice at an instant; `reason` says a reason in a sentence, `fact` names a fact."""
 
     snapshot: Snapshot
     policy: Policy
@@ -66,6 +66,7 @@ class Case:
     version: Version | None
     incidents: Mapping[tuple[str, Subject], Incident]
     reason: Callable[[str], str]
+    fact: Callable[[str], str]
     now: datetime
 
     def at(self, instant: datetime) -> str:
@@ -113,7 +114,7 @@ def _finding(case: Case, policy: Policy, found: Finding) -> Iterator[Line]:
     yield Line(f"{found.severity.upper()}  {about}: {case.reason(f'{found.rule}.{found.reason}')}", 1, tone)
     yield Line(f"rule     {found.rule}: {_asks(found.rule)}", 2)
     yield Line(f"since    {case.at(found.since)}", 2)
-    facts = [f"{name} {_fact(case, value)}" for name, value in found.facts.items()]
+    facts = [f"{case.fact(name)}: {_fact(case, name, value)}" for name, value in found.facts.items()]
     yield Line(f"facts    {'; '.join(facts) or 'none'}", 2)
     for line in _set(case, found.rule, found.subject):
         yield Line(f"set to   {line.said}", 2, line.tone)
@@ -123,7 +124,7 @@ def _finding(case: Case, policy: Policy, found: Finding) -> Iterator[Line]:
         said = f"{incident.state}, opened {case.at(incident.opened_at)} by version {incident.policy_version}{ticket}"
         yield Line(f"incident {said}", 2)
     if found.grey:
-        yield Line(f"grey     {found.grey}: it may be our own doing, so it is shown as unknown and opens nothing", 2)
+        yield Line(f"grey     {case.reason(found.grey)} Until that changes it opens nothing ({found.grey})", 2)
     if quieted_by := found.inhibited_by or (incident and incident.inhibited_by):
         yield Line(f"quiet    {quieted_by} speaks for it: it is kept and notifies nobody meanwhile", 2)
     if found.severity is Severity.NOTICE:
@@ -258,6 +259,8 @@ def _called(subject: Subject, snapshot: Snapshot, policy: Policy) -> str:
     return f"alert {name} on {on}" if kind == "alert" else on if kind == "endpoint" else "the practice"
 
 
-def _fact(case: Case, value: str) -> str:
-    """Instants by the practice's clock, all else as it is."""
+def _fact(case: Case, name: str, value: str) -> str:
+    """Instants by the practice's clock, seconds as lengths, all else as it is."""
+    if name.endswith("_s") and value.isdecimal():
+        return say_duration(timedelta(seconds=int(value)))
     return _INSTANT.sub(lambda found: case.at(datetime.fromisoformat(found[0])), value)

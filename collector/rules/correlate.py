@@ -34,6 +34,7 @@ USUAL_OVER = timedelta(days=28)  # four of each weekday
 YEAR = timedelta(days=365)
 A_YEAR = 0.01  # false campaigns of a pattern that chance may make
 LONGEST = timedelta(days=7)  # after a week a practice that still has the trouble is a case of its own
+AT_ONCE = timedelta(seconds=1)  # what gathered by the end of a campaign is the next one, once this one is over
 SILENT_WITHIN = timedelta(minutes=15)  # a line or a power cut takes a region down in one; heartbeats tell within ten
 TOOL_SHARE = 0.3
 SILENT_SHARE = 0.01
@@ -73,6 +74,8 @@ def correlate(
         if gathering and now < ends_at:
             found.append(_finding(pattern, gathering, setting))
             dues.append(min(ends_at, gathering.fresh_until or ends_at))
+        elif campaign and _gathered(pattern, alike, fleet, setting, now):
+            dues.append(now + AT_ONCE)
     found.sort(key=lambda one: (one.since, one.subject))
     return Evaluation(findings=tuple(found), next_due=earliest(dues))
 

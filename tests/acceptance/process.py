@@ -21,11 +21,11 @@ VIGIE = str(Path(sys.executable).parent / "vigie")
 class Process:
     """`vigie collector`, `vigie worker` or `vigie api` on a port of its own."""
 
-    def __init__(self, name: str, logs: Path, database_url: str, **settings: str) -> None:
+    def __init__(self, name: str, logs: Path, database_url: str, *, log: str | None = None, **settings: str) -> None:
         # Below the ephemeral range: a client that tries again while this is away could be given the port.
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = logs / f"{name}.log"
+        self.log = logs / f"{log or name}.log"
         self._name = name
         self._settings = {"DATABASE_URL": database_url, f"{name.upper()}_PORT": str(self.port)} | settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,6 +51,13 @@ class Process:
         assert self._process is not None
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time of this process since it was started last."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def start(self) -> None:
         """Start, and return when it answers at all."""

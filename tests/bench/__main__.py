@@ -17,6 +17,8 @@ from tests.bench.intake_batch import measure_batch
 from tests.bench.intake_overload import SECONDS, measure_overload
 from tests.bench.intake_single import measure_single
 from tests.bench.judging import measure_due, measure_idle, measure_practice
+from tests.bench.storm import measure_storm
+from tests.bench.ticket_latency import measure_ticket_latency
 
 
 class Bench(StrEnum):
@@ -29,6 +31,8 @@ class Bench(StrEnum):
     EVALUATE_PRACTICE = "evaluate_practice"
     EVALUATE_DUE = "evaluate_due"
     EVALUATE_IDLE = "evaluate_idle"
+    TICKET_LATENCY = "ticket_latency"
+    STORM = "storm"
 
 
 _BENCHES: dict[Bench, tuple[str, Callable[[Ground], list[Figure]]]] = {
@@ -39,6 +43,11 @@ _BENCHES: dict[Bench, tuple[str, Callable[[Ground], list[Figure]]]] = {
     Bench.EVALUATE_PRACTICE: ("One practice of 20 machines, folded and judged", measure_practice),
     Bench.EVALUATE_DUE: ("5,000 practices fall due in one second: a minute", measure_due),
     Bench.EVALUATE_IDLE: ("Nothing happens: 1,000, 10,000 and 100,000 jobs, five minutes", measure_idle),
+    Bench.TICKET_LATENCY: (
+        "Fifty deadlines a second among 100,000 jobs, each a ticket: three minutes",
+        measure_ticket_latency,
+    ),
+    Bench.STORM: ("5,000 practices miss at once, each a ticket and a page: three minutes", measure_storm),
 }
 
 

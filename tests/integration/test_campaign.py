@@ -247,7 +247,9 @@ async def test_a_third_and_a_fourth_practice_at_the_same_instant_are_one_campaig
 
 
 async def test_who_finds_the_provider_taken_leaves_it_and_its_wake_to_whoever_has_it(house: House) -> None:
-    await attack(house, await practices(house, 3))
+    practice_ids = await practices(house, 3)
+    await attack(house, practice_ids[:2])
+    await strike(house, practice_ids[2], 3, NOW + HOUR)
     async with house.worker.acquire() as conn, conn.transaction():
         await lock_practice(conn, PROVIDER)
         assert await oversee(house.worker, NOW + HOUR) is None

@@ -10,6 +10,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from structlog.testing import capture_logs
 
+from collector.delivery.alertmanager import Alertmanager
+from collector.delivery.apprise_service import AppriseService
 from collector.delivery.channels import Outfit, TicketReceiver, UnopenedError, open_channel, open_channels, open_polls
 from collector.delivery.remotes import RememberedRemotes
 from collector.delivery.ticket_mail import TicketMail
@@ -18,7 +20,7 @@ from collector.delivery.tickets import Tickets
 from collector.delivery.trial import trial_tickets
 from collector.delivery.written import Templates
 from collector.model.book import TICKETS, Book
-from collector.model.channels import ChannelSpec, MailChannel
+from collector.model.channels import AlertmanagerChannel, ChannelSpec, MailChannel
 from tests.factories import NOW
 
 KEY = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
@@ -28,11 +30,14 @@ WEBHOOK = {"kind": "webhook", "url": "https://a.example/hook", "secret": {"env":
 RT = {"kind": "request_tracker", "url": "https://rt.example", "queue": "Vigie", "token": {"env": "DESK_TOKEN"}}
 GLPI = {"kind": "glpi", "url": "https://glpi.example", "user_token": {"env": "DESK_TOKEN"}}
 MAIL = {"kind": "mail", "host": "mail.example", "sender": "vigie@a.example", "to": "desk@a.example"}
+ROOM = {"kind": "apprise", "url": {"env": "ROOM"}}
+BOARD = {"kind": "alertmanager", "url": "http://alertmanager.example:9093"}
 
 
 @pytest.fixture
 async def outfit(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Outfit]:
     monkeypatch.setenv("DESK_KEY", KEY)
+    monkeypatch.setenv("ROOM", "ntfys://t0ken@ntfy.example/backups")
     monkeypatch.setenv("DESK_TOKEN", "t0ken")
     async with httpx.AsyncClient() as client:
         yield Outfit(client, RememberedRemotes(), "https://vigie.example", "Europe/Paris", Templates())
@@ -43,8 +48,10 @@ def book(**channels: object) -> Book:
 
 
 @pytest.mark.parametrize(
-    ("spec", "kind"), [(WEBHOOK, TicketWebhook), (RT, Tickets), (GLPI, Tickets), (MAIL, TicketMail)]
-)
+    ("spec", "kind"),
+    [(WEBHOOK, TicketWebhook), (RT, Tickets), (GLPI, Tickets), (MAIL, TicketMail), (ROOM, AppriseService),
+     (BOARD, Alertmanager)],
+)  # fmt: skip
 async def test_each_kind_opens_under_its_name_with_its_timeout(
     outfit: Outfit, spec: dict[str, object], kind: type
 ) -> None:
@@ -59,6 +66,16 @@ async def test_one_that_cannot_be_used_is_left_out_alone_and_said(outfit: Outfit
     assert opened.keys() == {"good"}
     (line,) = logs
     assert (line["channel"], line["reason"]) == ("bad", "environment variable NOT_THERE is not set")
+
+
+async def test_a_service_that_apprise_does_not_know_is_left_out_and_its_url_not_told(
+    outfit: Outfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOM", "nowhere://t0ken@example/")
+    with capture_logs() as logs:
+        assert open_channels(book(room=ROOM), outfit, None) == {}
+    (line,) = logs
+    assert line["reason"] == "environment variable ROOM is not a URL of one service that apprise knows"
 
 
 async def test_the_settings_receiver_is_called_tickets_until_the_book_has_one_of_that_name(outfit: Outfit) -> None:
@@ -96,6 +113,20 @@ async def test_an_authority_that_is_not_there_is_said(outfit: Outfit, tmp_path: 
 def test_mail_that_could_go_wrong_is_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         MailChannel.model_validate(MAIL | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"resend": "9s"}, "resend"),
+        ({"resend": "241s"}, "resend"),
+        ({"username": "v"}, "go together"),
+        ({"password": {"env": "P"}}, "go together"),
+    ],
+)
+def test_an_alertmanager_that_could_go_wrong_is_refused(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        AlertmanagerChannel.model_validate(BOARD | wrong)
 
 
 def test_a_webhook_leads_to_the_incident_that_matters_most() -> None:

@@ -13,6 +13,7 @@ from collector.configuration.escalation.plan import idle_names, unknown_labels
 from collector.configuration.faults import FaultyError
 from collector.configuration.read import read_files, unknown_names
 from collector.configuration.schemas import FORMS, schema_of, schema_text
+from collector.model.channels import PEOPLE_KINDS
 from collector.model.escalation import Action
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,13 @@ def test_the_example_of_escalation_has_no_mistake_and_fits_the_example_of_a_flee
 def _shown(section: str) -> list[tuple[str, str]]:
     text = README.partition(f"## {section}\n")[2].partition("\n## ")[0]
     return re.findall(r"^```(yaml|csv)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_a_channel_of_each_kind_for_people_is_shown() -> None:
+    [(_, text)] = _shown("Reach people and tools")
+    book = read_files([("shown.yaml", text)]).book
+    assert book is not None
+    assert {spec.kind for spec in book.channels.values()} == PEOPLE_KINDS
 
 
 def test_a_first_escalation_policy_is_shown_in_fifteen_lines() -> None:

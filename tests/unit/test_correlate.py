@@ -16,7 +16,7 @@ from collector.model.incident import Incident, IncidentChange
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign as Setting
 from collector.model.snapshot import Snapshot
-from collector.rules.correlate import LONGEST, MOST_NAMED, SILENT_WITHIN, correlate
+from collector.rules.correlate import AT_ONCE, LONGEST, MOST_NAMED, SILENT_WITHIN, correlate
 from tests.factories import DAY, HOUR, MINUTE, NOW
 
 RANSOM = "alert:ransomware:lockbit"
@@ -277,6 +277,15 @@ def test_it_ends_a_week_after_it_opened_though_others_join_it_day_by_day(late: t
     """Among thousands somebody always has the same trouble: a new attack must not go under in last month's."""
     signals = [signal(n, NOW + n * DAY) for n in range(7)]
     assert bool(correlated(signals, NOW + LONGEST + late, lasting=[lasting()]).findings) is found
+
+
+@pytest.mark.parametrize(("before", "next_one"), [(3 * HOUR, ["3"]), (WINDOW, [])])
+def test_an_attack_as_a_campaign_ends_is_the_next_one_at_once(before: timedelta, next_one: list[str]) -> None:
+    end = NOW + LONGEST
+    signals = [*at_each(NOW, NOW, NOW), *(signal(n, end - before) for n in (4, 5, 6))]
+    over = correlated(signals, end, lasting=[lasting()])
+    assert (over.findings, over.next_due) == ((), end + AT_ONCE if next_one else None)
+    assert counts(correlated(signals, end + AT_ONCE)) == next_one
 
 
 SIGNATURES = [RANSOM, "alert:malware:x", "backup_failed:restic", "practice_silent"]

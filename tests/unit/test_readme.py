@@ -8,6 +8,11 @@ import typer
 
 from collector.cli.commands import app
 from collector.config import PREFIX, Settings
+from collector.delivery.alertmanager import INTERVALS, alert_of
+from collector.delivery.apprise_service import LONGEST_TITLE
+from collector.delivery.pace import MOST_SINGLES, READABLE_RATE
+from collector.delivery.trial import WHO, trial_notices
+from collector.delivery.written import Pen, Templates
 from collector.intake.admission import TOKEN_BYTES
 from collector.intake.app import SCRIPTS_BURST
 from collector.intake.body import BATCH_ITEMS, SINGLE_LIMIT
@@ -16,6 +21,8 @@ from collector.intake.incoming import BATCH_LIMIT
 from collector.model.slug import LONGEST_SLUG
 from collector.rules.registry import RULES
 from collector.store.job_slugs import MOST_SLUGS
+from collector.store.told import ToldIncident
+from tests.factories import NOW
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -77,10 +84,30 @@ def _default(setting: str) -> object:
         f"over {LONGEST_SLUG} characters",
         f"the practice has {MOST_SLUGS} jobs",
         f"the first {_default('ping_body_limit'):,} bytes are looked at",
+        f"a title of {LONGEST_TITLE} characters at most",
+        f"No more than {READABLE_RATE} a minute come",
+        f"more than {MOST_SINGLES} that wait together come as one",
+        f"it ends by itself after {INTERVALS} intervals",
     ],
 )
 def test_the_limits_it_names_are_those_of_the_code(sentence: str) -> None:
     assert sentence in " ".join(README.split())
+
+
+def test_it_counts_the_services_that_apprise_knows() -> None:
+    from apprise import Apprise
+
+    services = Apprise().details()["schemas"]
+    assert f"any of the {len(services)} services of" in README
+
+
+def test_it_names_every_label_of_an_alert() -> None:
+    (raised, _) = trial_notices(NOW)
+    line = raised.incident.model_copy(update={"facts": {"endpoint": "SRV-01", "job": "daily"}})
+    labels = alert_of(ToldIncident(WHO, line), NOW, Pen("en", "UTC", "https://vigie.example", Templates()))["labels"]
+    assert isinstance(labels, dict)
+    told = README.partition("`alertmanager` lights")[2].partition(". It is sent")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == labels.keys()
 
 
 def test_every_command_it_names_exists_with_its_options() -> None:

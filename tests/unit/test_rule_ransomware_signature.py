@@ -191,12 +191,30 @@ def test_finding_says_what_was_seen_and_from_when_to_restore() -> None:
         "data_rewritten": "60%",
         "files_changed": "60%",
         "last_clean_at": (NOW - DAY).isoformat(),
+        "enough": "20.4%",
     }
 
 
-def test_creeping_finding_says_how_much_three_runs_wrote() -> None:
-    (one,) = found(job(reading(share=0.05, crept=0.14, beyond=3, each=0.031)))
-    assert (one.reason, one.facts["in_three_runs"], one.facts["each_beyond_usual"]) == ("creeping", "14%", "3.1%")
+TOLD = ("data_rewritten", "in_three_runs", "each_beyond_usual", "enough")
+
+
+@pytest.mark.parametrize(
+    ("one", "endpoints", "told"),
+    [
+        (reading(share=0.6, ceiling=0.5), [], ("60%", None, None, "50.0%")),
+        (reading(share=0.6, usual=0.01), [], ("60%", None, None, "21.0%")),
+        (reading(share=0.6, usual=0.01), [disarmed(NOW)], ("60%", None, None, "11.0%")),
+        (reading(share=0.05, crept=0.14, beyond=3, each=0.031), [], ("5%", None, "3.1%", "2.5%")),
+        (reading(share=0.2, usual=0.2, crept=0.3, beyond=0, each=0.11), [], ("20%", None, "11.0%", "10.0%")),
+        (reading(share=0.05, crept=0.14, beyond=2), [], ("5%", "14.0%", None, "8.0%")),
+        (reading(share=0.05, crept=0.14, beyond=3, alone=True), [disarmed(NOW)], ("5%", "14.0%", None, "4.8%")),
+    ],
+)
+def test_finding_says_which_figure_was_enough_and_how_much_would_have_been(
+    one: Reading, endpoints: Sequence[EndpointState], told: tuple[str | None, ...]
+) -> None:
+    (seen,) = found(snapshot(endpoints, [job(one)]))
+    assert tuple(seen.facts.get(name) for name in TOLD) == told
 
 
 def test_finding_hangs_on_its_server_once_that_is_overdue() -> None:

@@ -12,7 +12,7 @@ from collector.model.duration import Duration
 from collector.model.incident import IncidentChange
 from collector.model.value import Instant, Name, Text
 from collector.store.incident_pages import IncidentRow
-from collector.store.timeline import Entry, TicketThere
+from collector.store.timeline import MOST_ENTRIES, History, TicketThere
 
 # Something to read stands in it.
 Said = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
@@ -98,17 +98,19 @@ class TicketLink(TicketAnswer):
 
 
 class IncidentDetail(BaseModel):
-    """An incident with all that happened to it, oldest first, and its ticket."""
+    """An incident with what happened to it, oldest first, and its ticket."""
 
     incident: IncidentAnswer
-    timeline: list[EntryAnswer]
+    timeline: list[EntryAnswer] = Field(description=f"the last {MOST_ENTRIES} things that happened, or those asked for")
+    earlier: int | None = Field(description="hand it back as `before` for what happened earlier; null if that is all")
     ticket: TicketLink | None
 
     @classmethod
-    def made(cls, row: IncidentRow, entries: list[Entry], ticket: TicketThere | None) -> Self:
+    def made(cls, row: IncidentRow, told: History, ticket: TicketThere | None) -> Self:
         return cls(
             incident=IncidentAnswer.of(row),
-            timeline=[EntryAnswer.model_validate(one) for one in entries],
+            timeline=[EntryAnswer.model_validate(one) for one in told.entries],
+            earlier=told.earlier,
             ticket=link(ticket) if ticket else None,
         )
 

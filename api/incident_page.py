@@ -17,8 +17,7 @@ from api.moments import Moments
 from api.session import Session, SignedIn
 from api.spans import Span
 from collector.escalation.deeds import Refusal
-from collector.escalation.holds import needs_two
-from collector.model.campaign import PROVIDER
+from collector.model.campaign import PROVIDER, needs_two
 from collector.model.incident import Incident
 from collector.store.campaigns import lasting_campaign_incidents
 from collector.store.connect import Connection

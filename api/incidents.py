@@ -36,6 +36,9 @@ class Wanted(StrEnum):
         return frozenset({IncidentState(self.value)})
 
 
+_EARLIER = "the `earlier` of an answer, for what happened before that"
+
+
 @routes.get("", responses=problems())
 async def incidents(
     desk: AtDesk,
@@ -55,13 +58,15 @@ async def incidents(
 
 
 @routes.get("/{incident_id}", responses=problems(404))
-async def incident(desk: AtDesk, _: SignedOperator, incident_id: UUID) -> IncidentDetail:
-    """One incident with all that happened to it, and its ticket."""
+async def incident(
+    desk: AtDesk, _: SignedOperator, incident_id: UUID, before: Annotated[Before, Query(description=_EARLIER)] = None
+) -> IncidentDetail:
+    """One incident with what happened to it last, and its ticket."""
     async with reading(desk.pool) as conn:
         row = await incident_row(conn, incident_id)
         if row is None:
             raise unknown(incident_id)
-        entries = await history(conn, row.practice_id, incident_id)
+        told = await history(conn, row.practice_id, incident_id, before)
         ticket_id = row.incident.ticket_id
         ticket = await ticket_there(conn, row.practice_id, ticket_id) if ticket_id else None
-    return IncidentDetail.made(row, entries, ticket)
+    return IncidentDetail.made(row, told, ticket)

@@ -1,6 +1,6 @@
 """Why a deed was not done, as programs are told: the status, the field, a sentence and the way out."""
 
-from collector.escalation.deeds import LONGEST_HOLD, Refusal
+from collector.escalation.deeds import LONGEST_ALONE, LONGEST_HOLD, Refusal
 from collector.problems import FieldError, Problem, ProblemError
 
 _SENTENCES: dict[Refusal, tuple[int, str | None, str]] = {
@@ -16,6 +16,12 @@ _SENTENCES: dict[Refusal, tuple[int, str | None, str]] = {
         422,
         "until",
         f"must be at most {LONGEST_HOLD.days} days away; what should rest for longer is a silence",
+    ),
+    Refusal.TOO_LONG_ALONE: (
+        422,
+        "until",
+        f"must be at most {LONGEST_ALONE.total_seconds() / 3600:.0f} hours away for an attack on many, and for "
+        "encryption anywhere; acknowledge it again then",
     ),
     Refusal.NOTHING_SAID: (422, "comment", "must say something"),
     Refusal.NOBODY: (422, "to", "must be an operator, or one of the people of escalation.yaml, by name"),

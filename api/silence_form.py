@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from api.silence_contract import DAYS
 from collector.model.duration import parse_duration
 from collector.model.incident import Incident
-from collector.model.silence import Scope, Silence, Weekly
+from collector.model.silence import LONGEST, Scope, Silence, Weekly
 from collector.silences import RULE_NAMES
 from collector.store.connect import Connection
 from collector.store.practices import Practice, endpoints_named, find_practice
@@ -142,10 +142,14 @@ def _since(written: str, zone: str, now: datetime, faults: dict[str, str]) -> da
     if not written:
         return now
     try:
-        return datetime.fromisoformat(written).replace(tzinfo=ZoneInfo(zone)).astimezone(now.tzinfo)
+        since = datetime.fromisoformat(written).replace(tzinfo=ZoneInfo(zone)).astimezone(now.tzinfo)
     except (ValueError, OverflowError):
         faults["starts"] = "unreadable"
         return now
+    if abs(since - now) > LONGEST:  # a year that was mistyped
+        faults["starts"] = "far"
+        return now
+    return since
 
 
 def _weekly(draft: Draft, zone: str, faults: dict[str, str]) -> Weekly | None:

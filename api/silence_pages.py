@@ -135,6 +135,7 @@ async def _board_page(
             names=names,
         ),
         days=list(DAYS),
+        unfit=silences.unfit,
         refusal=refusal,
         moments=Moments(texts.language, "UTC", now),
     )

@@ -31,6 +31,12 @@ _SENTENCES: dict[SilenceRefusal, tuple[int, str | None, str]] = {
     SilenceRefusal.OVER: (409, None, "The silence is over. Create a new one."),
     SilenceRefusal.ANOTHER: (409, "silence_id", "is that of another silence; choose a new one"),
     SilenceRefusal.SAME_PERSON: (409, None, "Who asked for a silence cannot approve it: somebody else must."),
+    SilenceRefusal.NO_OPERATORS: (
+        409,
+        None,
+        "What takes two people is asked for and approved by two operators, each with their own token: the command "
+        "line tells only whose account it runs under. Ask for the silence here.",
+    ),
 }
 
 

@@ -28,6 +28,8 @@ from collector.store.wakes import wake_practice
 
 # The incident as it stands then, why it was left alone, or none of that id.
 Answer = IncidentRow | Refusal | None
+# How what is done at the command line is signed: with the machine's account, which may be anybody's.
+COMMAND_LINE = "cli:"
 
 
 class Hand(NamedTuple):

@@ -12,11 +12,12 @@ from collector.escalation.incidents import Change, Reconciled, reconcile, shown
 from collector.escalation.notices import farewell, walked
 from collector.escalation.orders import AS_IT_COMES, Orders
 from collector.escalation.tickets import detached, gather
+from collector.model.book import Book
 from collector.model.campaign import CAMPAIGN, Campaign, Fleet, Signal
 from collector.model.escalation import Action
 from collector.model.finding import Evaluation
 from collector.model.fold import fold
-from collector.model.incident import Incident, Ticket
+from collector.model.incident import Incident, Ticket, TicketState
 from collector.model.message import Addressed
 from collector.model.placing import placed
 from collector.model.policy import Policy
@@ -133,20 +134,22 @@ def _escalated(
     now: datetime,
 ) -> Verdict:
     """Take every incident as far as it is to go; `paging` are the campaigns that page for their members."""
-    ticketed = detached(reconciled.incidents, record.tickets, now)
+    book = orders.roster.book
+    tickets = tuple(one for one in record.tickets if one.state is TicketState.OPEN or book.has(one.channel))
+    ticketed = detached(reconciled.incidents, tickets, now)
     held = hold(ticketed, orders.silences, record.policy, now)
     decisions = {
         one.incident_id: decide(one, one.escalation, now, orders.roster, pages=one.campaign_id not in paging)
         for one in held.incidents
     }
-    wanting = _wanting_tickets(held.incidents, decisions, orders.roster.book.tickets)
+    wanting = _wanting_tickets(held.incidents, decisions, book)
     changes = [*reconciled.changes, *held.changes]
-    gathered = gather(held.incidents, wanting, changes, record.tickets, record.policy, now)
+    gathered = gather(held.incidents, wanting, changes, tickets, record.policy, now)
     incidents: list[Incident] = []
     messages = list(gathered.messages)
     for one in gathered.incidents:
         after, sent, told = walked(one, decisions[one.incident_id], record.policy, orders.roster, now)
-        after, over = farewell(after, record.policy, now)
+        after, over = farewell(after, record.policy, book, now)
         incidents.append(after)
         messages += [*sent, *over]
         changes += told
@@ -163,14 +166,15 @@ def _escalated(
     )
 
 
-def _wanting_tickets(
-    incidents: Iterable[Incident], decisions: Mapping[UUID, Decision], tickets: str
-) -> dict[UUID, str]:
-    """The ticket system of each incident that has come to a ticket and has none."""
+def _wanting_tickets(incidents: Iterable[Incident], decisions: Mapping[UUID, Decision], book: Book) -> dict[UUID, str]:
+    """The ticket system of each incident that has come to a ticket and has none.
+
+    Its steps are as old as the incident: the ticket system that they name may have gone.
+    """
     wanting: dict[UUID, str] = {}
     for one in incidents:
         steps = [one.escalation.steps[place] for place in decisions[one.incident_id].due]
         opening = [step for step in steps if step.action is Action.TICKET]
         if opening and one.ticket_id is None:
-            wanting[one.incident_id] = opening[0].to[0] if opening[0].to else tickets
+            wanting[one.incident_id] = next(filter(book.has, opening[0].to), book.tickets)
     return wanting

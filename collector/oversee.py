@@ -7,7 +7,7 @@ taken its wake along, and so will be looked at again.
 
 from datetime import datetime
 
-from collector.escalation.campaigns import to_be_told
+from collector.escalation.campaigns import ended, to_be_told
 from collector.escalation.incidents import REOPEN_WINDOW
 from collector.judge import Record, Verdict, judge_provider
 from collector.model.campaign import PROVIDER, PROVIDER_NAME, Fleet, Kind, Signal, pattern_of
@@ -17,7 +17,7 @@ from collector.model.snapshot import Snapshot
 from collector.orders import standing_orders
 from collector.rules.correlate import remembered
 from collector.store.arrivals import lasting_shortfall
-from collector.store.campaigns import fleet_of, signals_since
+from collector.store.campaigns import fleet_of, practices_of_campaigns, signals_since
 from collector.store.configuration import load_policies
 from collector.store.connect import Connection, Pool, try_lock_practices
 from collector.store.dead_letters import dead_letters
@@ -50,7 +50,8 @@ async def oversee(pool: Pool, now: datetime) -> Verdict | None:
         letters = await dead_letters(conn)
         verdict = judge_provider(record, signals, fleet, short.began_at if short else None, now, orders, letters)
         await _keep(conn, record, verdict, now)
-        await wake_practices(conn, to_be_told(signals, verdict.incidents), now)
+        merged = await practices_of_campaigns(conn, ended(record.incidents, verdict.incidents))
+        await wake_practices(conn, to_be_told(signals, verdict.incidents) | merged, now)
         return verdict
 
 

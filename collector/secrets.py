@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from collector.model.channels import Secret
 
@@ -26,6 +26,18 @@ def read_signing_key(secret: Secret, environment: Mapping[str, str] = os.environ
     if prefix != "whsec" or not _is_base64(encoded):
         raise MissingSecretError(f"{place(secret)} is not whsec_ and base64, as Standard Webhooks says")
     return key
+
+
+def held(places: Iterable[Secret]) -> tuple[str | None, ...]:
+    """What each holds now, none where it cannot be read: to see that one has changed."""
+    return tuple(_read_or_none(secret) for secret in places)
+
+
+def _read_or_none(secret: Secret) -> str | None:
+    try:
+        return read_secret(secret)
+    except MissingSecretError:
+        return None
 
 
 def _is_base64(text: str) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from collector.deeds import Hand
-from collector.escalation.holds import needs_two
+from collector.deeds import COMMAND_LINE, Hand
+from collector.model.campaign import needs_two
 from collector.model.rule_settings import RuleSettings
 from collector.model.silence import Scope, Silence
 from collector.store.audit import record_deed
@@ -36,6 +36,7 @@ class SilenceRefusal(StrEnum):
     OVER = "over"
     ANOTHER = "another"
     SAME_PERSON = "same_person"
+    NO_OPERATORS = "no_operators"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ async def begin(conn: Connection, silence: Silence, hand: Hand) -> Weighed | Sil
 
 
 async def approve(conn: Connection, silence_id: UUID, hand: Hand) -> Answer:
-    """By somebody else than who asked. The first approval counts, and a second changes nothing."""
+    """By another operator than who asked. The first approval counts, and a second changes nothing."""
     async with conn.transaction():
         await set_scope(conn, FLEET)
         silence = await lock_silence(conn, silence_id)
@@ -93,12 +94,19 @@ async def approve(conn: Connection, silence_id: UUID, hand: Hand) -> Answer:
             return None
         if silence.ended_at or silence.until <= hand.at:
             return SilenceRefusal.OVER
-        if silence.by == hand.actor:
-            return SilenceRefusal.SAME_PERSON
+        if refusal := unfit(silence, hand.actor):
+            return refusal
         if silence.approved_by:
             return await weighed(conn, silence)
         await approve_silence(conn, silence_id, hand.actor)
         return await _done(conn, silence.model_copy(update={"approved_by": hand.actor}), "approve silence", hand)
+
+
+def unfit(silence: Silence, approver: str) -> SilenceRefusal | None:
+    """Why somebody cannot approve a silence: two people are two operators, each with a token of their own."""
+    if any(name.startswith(COMMAND_LINE) for name in (silence.by, approver)):
+        return SilenceRefusal.NO_OPERATORS
+    return SilenceRefusal.SAME_PERSON if silence.by.casefold() == approver.casefold() else None
 
 
 async def end(conn: Connection, silence_id: UUID, hand: Hand) -> Answer:

@@ -43,6 +43,8 @@ HOUSE_EVERY_S = 3_600.0
 HOUSE_RETRY_S = 60.0
 JOB_TIMEOUT_S = 60
 QUEUE = "vigie"
+# Each channel limits its own: with a limit for all, receivers that hang would keep the others waiting for a connection.
+CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=100)
 
 Step = Callable[[], Awaitable[None]]
 
@@ -230,7 +232,7 @@ def _measure_outbox(metrics: WorkerMetrics, found: Sequence[Queue], now: datetim
 async def _work(settings: Settings, metrics: WorkerMetrics) -> AsyncIterator[Pool]:
     async with (
         open_pool(settings.database_url.get_secret_value(), Role.WORKER, settings.database_pool) as pool,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(limits=CONNECTIONS) as client,
         asyncio.TaskGroup() as tasks,
     ):
         watchdog = Watchdog(pool, client, str(settings.watchdog_url) if settings.watchdog_url else None, metrics)
@@ -251,10 +253,7 @@ async def _work(settings: Settings, metrics: WorkerMetrics) -> AsyncIterator[Poo
 
 def _opener(settings: Settings, client: httpx.AsyncClient, pool: Pool, metrics: WorkerMetrics) -> OpenChannels:
     """Opens what the book says, beside the receiver of tickets that the settings name."""
-    receiver = None
-    if settings.ticket_webhook_url and settings.ticket_webhook_secret:
-        secret = settings.ticket_webhook_secret.get_secret_value()
-        receiver = TicketReceiver(str(settings.ticket_webhook_url), secret, settings.ticket_timeout)
+    receiver = TicketReceiver.of(settings.ticket_webhook_url, settings.ticket_webhook_secret, settings.ticket_timeout)
     templates = Templates(settings.templates, lambda name: metrics.template_failures.labels(template=name).inc())
     outfit = partial(Outfit, client, StoredRemotes(pool), str(settings.public_url), templates=templates)
 

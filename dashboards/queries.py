@@ -220,15 +220,16 @@ OPEN_TICKETS = """
 """
 
 UNSENT_MESSAGES = """
-    SELECT channel AS "Channel", count(*) AS "Waiting",
-        extract(epoch FROM now() - min(created_at))::bigint AS "Oldest",
+    SELECT channel AS "Channel", count(*) FILTER (WHERE dead_at IS NULL) AS "Waiting",
+        count(dead_at) AS "Given up",
+        extract(epoch FROM now() - min(created_at) FILTER (WHERE dead_at IS NULL))::bigint AS "Oldest",
         max(attempts) AS "Attempts",
-        min(not_before) AS "Next attempt",
+        min(not_before) FILTER (WHERE dead_at IS NULL) AS "Next attempt",
         (array_agg(last_error ORDER BY not_before DESC) FILTER (WHERE last_error IS NOT NULL))[1] AS "Last error"
     FROM vigie.outbox
     WHERE sent_at IS NULL AND practice_id IN ($practice)
     GROUP BY channel
-    ORDER BY "Oldest" DESC, channel
+    ORDER BY "Oldest" DESC NULLS LAST, channel
 """
 
 # Islands and gaps over all collectors, from the first that ever listened; with none, all of the range is one gap.

@@ -100,7 +100,8 @@ def _the_channel(name: str, book: Book, outfit: Outfit, read: Settings) -> tuple
     """With whether it takes tickets. Raises UnopenedError."""
     if spec := book.channels.get(name):
         return open_channel(name, spec, outfit), spec.kind in TICKET_KINDS
-    of_settings = open_channels(Book(), outfit, ticket_receiver(read))
+    receiver = TicketReceiver.of(read.ticket_webhook_url, read.ticket_webhook_secret, read.ticket_timeout)
+    of_settings = open_channels(Book(), outfit, receiver)
     if name not in of_settings:
         known = ", ".join(sorted({*book.channels, *of_settings})) or "none"
         refuse(f"no channel is called {name!r}; those there are: {known}")
@@ -109,11 +110,3 @@ def _the_channel(name: str, book: Book, outfit: Outfit, read: Settings) -> tuple
 
 def _outfit(client: httpx.AsyncClient, remotes: RememberedRemotes, read: Settings, book: Book) -> Outfit:
     return Outfit(client, remotes, str(read.public_url), book.zone, Templates(read.templates))
-
-
-def ticket_receiver(read: Settings) -> TicketReceiver | None:
-    """What the settings name, if they do."""
-    if not read.ticket_webhook_url or not read.ticket_webhook_secret:
-        return None
-    secret = read.ticket_webhook_secret.get_secret_value()
-    return TicketReceiver(str(read.ticket_webhook_url), secret, read.ticket_timeout)

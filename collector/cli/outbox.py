@@ -1,7 +1,6 @@
 """Commands about messages that were not delivered: what waits, what was given up, and what becomes of it."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -10,7 +9,7 @@ from collector.cli.words import act, out, refuse
 from collector.model.campaign import PROVIDER
 from collector.store.audit import record_deed, record_deeds
 from collector.store.connect import Connection
-from collector.store.dead_letters import Letter, drop, letters, revive
+from collector.store.dead_letters import Dropped, Letter, drop, letters, revive
 from collector.store.wakes import wake_practice
 
 outbox_app = typer.Typer(no_args_is_help=True, help="Messages to ticket systems and people that were not delivered.")
@@ -68,24 +67,31 @@ def outbox_retry(
 
 @outbox_app.command("drop")
 def outbox_drop(
-    outbox_id: Annotated[UUID, typer.Argument(help="the message's id, as 'vigie outbox list' shows it", metavar="ID")],
+    which: Annotated[
+        str,
+        typer.Argument(help="a channel's name, for all that it gave up, or a message's id", metavar="CHANNEL|ID"),
+    ],
     because: Annotated[str, typer.Option("--because", help="the reason, kept in the audit log")],
 ) -> None:
-    """Give a message up for good: nobody is told any more."""
+    """Give up for good what was not delivered: nobody is told any more."""
 
-    async def do(conn: Connection, deed: Deed) -> str:
+    async def do(conn: Connection, deed: Deed) -> list[Dropped]:
         async with conn.transaction():
-            dropped = await drop(conn, outbox_id, deed.at)
-            if dropped is None:
-                raise NotDoneError(f"{outbox_id}: no such message, or it is sent or being sent")
-            practice_id, channel, title = dropped
-            await record_deed(
-                conn, at=deed.at, actor=deed.actor, action="outbox.drop", practice_id=practice_id,
-                subject=f"outbox:{outbox_id}", detail={"channel": channel, "title": title, "because": because},
-            )  # fmt: skip
+            dropped = await drop(conn, which, deed.at)
+            if not dropped:
+                raise NotDoneError(
+                    f"{which}: no such message, or it is sent or being sent; nor a channel that gave up any"
+                )
+            for one in dropped:
+                await record_deed(
+                    conn, at=deed.at, actor=deed.actor, action="outbox.drop", practice_id=one.practice_id,
+                    subject=f"outbox:{one.outbox_id}",
+                    detail={"channel": one.channel, "title": one.title, "because": because},
+                )  # fmt: skip
             await wake_practice(conn, PROVIDER, deed.at)
-        return title
+        return dropped
 
     if not because.strip():
         refuse("--because: say why")
-    out.print(f"dropped: {act(do)}", markup=False)
+    dropped = act(do)
+    out.print(f"dropped: {dropped[0].title if len(dropped) == 1 else f'{len(dropped):,} messages'}", markup=False)

@@ -28,7 +28,6 @@ _REFUSALS = {
     SilenceRefusal.NO_RULE: f"--rule: must be one of {', '.join(RULE_NAMES)}",
     SilenceRefusal.OVER: "the silence is over, or would be; nothing was changed",
     SilenceRefusal.ANOTHER: "there is another silence of this id",
-    SilenceRefusal.SAME_PERSON: "who asked for a silence cannot approve it: somebody else must",
 }
 
 SilenceId = Annotated[UUID, typer.Argument(help="as 'vigie silence list' has it", metavar="SILENCE")]
@@ -104,14 +103,6 @@ def silence_list() -> None:
         times += ", weekly" if one.weekly else ""
         line = f"{one.silence_id}  {times}  {_about(one.scope, names)}  {one.by}, {approved}: {one.reason}"
         out.print(line, markup=False)
-
-
-@silence_app.command("approve")
-def silence_approve(silence: SilenceId) -> None:
-    """Let it hold what takes two people: an attack on many, and encryption anywhere."""
-    weighed = _done(act(lambda conn, deed: silences.approve(conn, silence, Hand(deed.actor, deed.at))), str(silence))
-    out.print(f"{silence} is approved by {weighed.silence.approved_by}", markup=False)
-    _tell(weighed)
 
 
 @silence_app.command("end")
@@ -199,6 +190,6 @@ def _tell(weighed: Weighed) -> None:
     held, beyond = weighed.covered.held, weighed.covered.beyond
     out.print(f"it holds {len(held)} of the incidents that last")
     if beyond:
-        out.print(f"it cannot hold {len(beyond)}, which take two people: somebody else must approve it")
+        out.print(f"it cannot hold {len(beyond)}, which take two operators: one asks on the page, another approves there")
     for one in beyond:
         out.print(f"  {one.practice}: {one.incident.rule}", markup=False)

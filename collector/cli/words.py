@@ -13,6 +13,7 @@ from rich.console import Console
 
 from collector.administer import Deed, NotDoneError
 from collector.config import Settings, SettingsError, read_settings
+from collector.deeds import COMMAND_LINE
 from collector.model.duration import parse_duration
 from collector.store.connect import AWAY, Connection, StoreAwayError, connect
 
@@ -41,7 +42,7 @@ def act(do: Callable[[Connection, Deed], Awaitable[Result]]) -> Result:
     async def connected() -> Result:
         conn = await connect(url)
         try:
-            return await do(conn, Deed(actor=f"cli:{getpass.getuser()}", at=datetime.now(UTC)))
+            return await do(conn, Deed(actor=f"{COMMAND_LINE}{getpass.getuser()}", at=datetime.now(UTC)))
         finally:
             await conn.close()
 

@@ -65,9 +65,9 @@ class Door:
 def retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
     """Seconds or a date (RFC 9110, section 10.2.3)."""
     wish = response.headers.get("retry-after", "")
-    if wish.isdecimal():
-        return timedelta(seconds=min(int(wish), LONGEST_WISH.total_seconds()))
     try:
+        if wish.isdecimal():
+            return timedelta(seconds=min(int(wish), LONGEST_WISH.total_seconds()))
         return min(max(parsedate_to_datetime(wish) - now, timedelta(0)), LONGEST_WISH)
     except (ValueError, TypeError):
         return None

@@ -19,6 +19,10 @@ class DeliveryError(Exception):
         self.permanent = permanent
 
 
+class NotYetError(DeliveryError):
+    """Not the receiver's failure: something has to settle first."""
+
+
 class Channel(Protocol):
     """One receiver. `timeout` bounds one delivery; the claim's lease is longer, so that none runs twice at once."""
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import httpx
+from pydantic import AnyHttpUrl, SecretStr
 
 from collector.delivery.alertmanager import Alertmanager
 from collector.delivery.apprise_service import AppriseService, UnknownServiceError
@@ -42,6 +43,11 @@ class TicketReceiver(NamedTuple):
     secret: str
     timeout: timedelta
 
+    @classmethod
+    def of(cls, url: AnyHttpUrl | None, secret: SecretStr | None, timeout: timedelta) -> "TicketReceiver | None":
+        """None where the settings name none."""
+        return cls(str(url), secret.get_secret_value(), timeout) if url and secret else None
+
 
 @dataclass(frozen=True)
 class Outfit:
@@ -68,9 +74,10 @@ def open_channels(book: Book, outfit: Outfit, receiver: TicketReceiver | None) -
     for name, spec in book.channels.items():
         try:
             opened[name] = open_channel(name, spec, outfit)
-        except UnopenedError as error:
+        except Exception as error:  # noqa: BLE001 - one that cannot be opened must not close the others
             opened.pop(name, None)
-            _log.error("a channel is left out", channel=name, kind=spec.kind, reason=str(error))
+            reason = str(error) if isinstance(error, UnopenedError) else type(error).__name__
+            _log.error("a channel is left out", channel=name, kind=spec.kind, reason=reason)
     return opened
 
 

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from collector.delivery.breaker import Breaker, State
-from collector.delivery.channel import Channel, DeliveryError, Telling
+from collector.delivery.channel import Channel, DeliveryError, NotYetError, Telling
 from collector.delivery.pace import MOST_SINGLES, Pace
-from collector.delivery.tickets import NotYetError
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.model.campaign import PROVIDER
@@ -131,9 +130,13 @@ class Carrier:
                     await self._stirred.wait()
 
     async def close(self) -> None:
+        """What is under way is cut off; what came back is written down, so that nobody sends it again."""
         for task in self._going:
             task.cancel()
         await asyncio.gather(*self._going, return_exceptions=True)
+        if self._back:
+            self.retire()
+            await self._turn()
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._going.discard(task)

@@ -17,12 +17,13 @@ from collector.metrics import WorkerMetrics
 from collector.model.book import Book
 from collector.model.campaign import PROVIDER
 from collector.model.channels import ChannelSpec
+from collector.secrets import held
 from collector.store.connect import AWAY, Pool
 from collector.store.escalation import load_book, newest_book_version
 from collector.store.outbox import bury_old
 from collector.store.wakes import wake_practice
 
-# A secret that was missing may have been put there since.
+# A secret that was missing may have been put there since, and any may be another by now.
 OPEN_AGAIN_S = 60.0
 BURY_EVERY_S = 60.0
 
@@ -42,6 +43,12 @@ class _Said(NamedTuple):
 
     spec: ChannelSpec | None
     zone: str
+    secrets: tuple[str | None, ...]
+
+
+def _said_of(name: str, book: Book) -> _Said:
+    spec = book.channels.get(name)
+    return _Said(spec, book.zone, held(spec.secrets) if spec else ())
 
 
 class Outlets:
@@ -134,16 +141,23 @@ class Outlets:
             version = await newest_book_version(conn)
             changed = self._book is None or self._book.version != version
             book = await load_book(conn, version) if changed or self._book is None else self._book
-        closed = book.channels.keys() - self._carriers.keys()
-        if changed or (closed and time.monotonic() - self._looked >= OPEN_AGAIN_S):
-            self._looked = time.monotonic()
+        if changed or (time.monotonic() - self._looked >= OPEN_AGAIN_S and self._has_turned(book)):
             self._open(book)
             self._book = book
 
+    def _has_turned(self, book: Book) -> bool:
+        """Whether a channel that could not be opened may be by now, or one's secret is another."""
+        self._looked = time.monotonic()
+        if book.channels.keys() - self._carriers.keys():
+            return True
+        return any(said != _said_of(name, book) for name, said in self._said.items())
+
     def _open(self, book: Book) -> None:
         """What has not changed keeps its carriers, and what they know of their receivers."""
+        self._looked = time.monotonic()
+        before = {name: _said_of(name, book) for name in book.channels}  # first: what turns meanwhile is seen next time
         opened = self._open_channels(book)
-        said = {name: _Said(book.channels.get(name), book.zone) for name in opened}
+        said = {name: before.get(name) or _said_of(name, book) for name in opened}
         for name in list(self._carriers):
             if self._said[name] != said.get(name):
                 self._retire(name)
@@ -161,6 +175,7 @@ class Outlets:
 
     def _retire(self, name: str) -> None:
         """What is under way there comes to its end."""
+        del self._said[name]
         for carrier in self._carriers.pop(name):
             carrier.retire()
             self._leaving.append(carrier)

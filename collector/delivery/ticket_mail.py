@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr
 from pathlib import Path
 
@@ -24,6 +24,24 @@ from collector.store.outbox import Parcel
 
 # Wrong or missing credentials: mended on our side, so what waits may go out yet. Source: RFC 4954, section 6.
 _OURS_TO_MEND = range(530, 540)
+
+
+_IDS = frozenset({"Message-ID", "In-Reply-To", "References"})
+
+
+class _WholeIds(EmailPolicy):
+    """Ids stand on one line: Python encodes one that is longer than 78 characters, and nobody threads by that."""
+
+    def fold(self, name: str, value: str) -> str:
+        if name in _IDS and value.isascii():
+            return f"{name}: {value}{self.linesep}"
+        return str(super().fold(name, value))
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return self.fold(name, value).encode("ascii") if name in _IDS else super().fold_binary(name, value)
+
+
+_POLICY = _WholeIds(linesep="\r\n", cte_type="7bit")  # which any server takes
 
 
 class UntrustedError(Exception):
@@ -50,7 +68,7 @@ class TicketMail:
     async def _send(self, mail: EmailMessage) -> None:
         try:
             await aiosmtplib.send(
-                mail,
+                bytes(mail),  # folded by us: aiosmtplib has a policy of its own
                 sender=self._spec.sender,
                 recipients=[self._spec.to],
                 hostname=self._spec.host,
@@ -104,7 +122,7 @@ def digest_of(parcels: Sequence[Parcel], spec: MailChannel, pen: Pen) -> EmailMe
 
 
 def _mail(written: Written, headers: Mapping[str, str], at: datetime, spec: MailChannel, pen: Pen) -> EmailMessage:
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = formataddr(("Vigie", spec.sender))
     mail["To"] = spec.to
     mail["Subject"] = written.subject

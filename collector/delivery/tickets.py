@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from collector.delivery.channel import DeliveryError
+from collector.delivery.channel import DeliveryError, NotYetError
 from collector.delivery.written import Written
 from collector.logs import logger
 from collector.model.message import Notice, TicketEvent, TicketMessage
@@ -33,10 +33,6 @@ class NotMadeError(DeliveryError):
 
 class GoneError(DeliveryError):
     """The ticket system knows no such ticket any more: somebody deleted it."""
-
-
-class NotYetError(DeliveryError):
-    """Not the receiver's failure: something has to settle first."""
 
 
 class TicketSystem(Protocol):

@@ -13,7 +13,7 @@ from babel.dates import format_datetime
 from collector.delivery.sandbox import SUFFIX, UnwrittenError, fill, sandbox
 from collector.logs import logger
 from collector.model.channels import Language
-from collector.model.incident import IncidentState
+from collector.model.incident import RECOVERED, IncidentState
 from collector.model.message import IncidentLine, Notice, TicketMessage
 from collector.texts.words import Words, words_in
 
@@ -82,7 +82,7 @@ class Pen:
 
 @dataclass(frozen=True)
 class WrittenLine:
-    """An incident as a template sees it."""
+    """An incident as a template sees it; `closed` says how it ended where we did not see it recover."""
 
     title: str
     sentence: str
@@ -91,6 +91,7 @@ class WrittenLine:
     since: str
     over: bool
     resolved_at: str
+    closed: str
     url: str
     facts: Mapping[str, str]
 
@@ -107,6 +108,7 @@ def write_ticket(message: TicketMessage, pen: Pen) -> Written:
         "at": pen.when(message.at),
         "open": [one for one in lines if not one.over][:MOST_LINES],
         "over": [one for one in lines if one.over][:MOST_LINES],
+        "closed": any(one.closed for one in lines),
         "more": max(0, sum(not one.over for one in lines) - MOST_LINES),
         "notes": [pen.words.note(said) for said in message.notes],
         "merged_into": ticket_number(message.merged_into) if message.merged_into else "",
@@ -161,9 +163,15 @@ def write_line(line: IncidentLine, pen: Pen) -> WrittenLine:
         since=pen.when(line.since),
         over=over,
         resolved_at=pen.when(line.resolved_at) if line.resolved_at else "",
+        closed=_closed(line, pen.words) if over else "",
         url=pen.incident_url(line.incident_id),
         facts=line.facts,
     )
+
+
+def _closed(line: IncidentLine, words: Words) -> str:
+    """Somebody said that it is over, or that it is watched no longer: by that alone nothing is well again."""
+    return "" if line.resolution in (None, RECOVERED) else words.note(line.resolution).rstrip(" :")
 
 
 def enduring_title(message: TicketMessage, words: Words) -> str:

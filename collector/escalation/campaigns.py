@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from collector.escalation.incidents import Change
-from collector.model.campaign import CAMPAIGN, Campaign, Signal, pattern_of
+from collector.model.campaign import CAMPAIGN, Campaign, Signal, needs_two, pattern_of
 from collector.model.finding import Finding
 from collector.model.incident import Incident, IncidentChange
 from collector.model.subject import Subject
@@ -48,10 +48,18 @@ def linked(
 
 
 def _linked(incident: Incident, campaigns: _Lasting) -> Incident:
+    """What was merged by hand, and has turned into what takes two people to silence, is told of by itself again."""
     campaign = _campaign_of(incident.signature, campaigns)
+    if campaign is None and needs_two(incident):
+        return _left(incident, campaigns)
     if campaign is None or not incident.lasts or not campaign.takes(incident.since, incident.found_at):
         return incident
     return incident.model_copy(update={"campaign_id": campaign.incident_id})
+
+
+def _left(incident: Incident, campaigns: _Lasting) -> Incident:
+    lasting = {one.incident_id for one in campaigns.values()}
+    return incident.model_copy(update={"campaign_id": None}) if incident.campaign_id in lasting else incident
 
 
 def _campaign_of(signature: str | None, campaigns: _Lasting) -> Campaign | None:
@@ -84,6 +92,12 @@ def signals_changed(before: Iterable[Incident], after: Iterable[Incident]) -> bo
 
 def _signals(incidents: Iterable[Incident]) -> frozenset[tuple[UUID, str]]:
     return frozenset((one.incident_id, one.signature) for one in incidents if one.signature and one.lasts)
+
+
+def ended(before: Iterable[Incident], after: Iterable[Incident]) -> frozenset[UUID]:
+    """The campaigns that lasted before and do no longer: whatever they paged for pages for itself."""
+    lasted = {one.incident_id for one in before if one.rule == CAMPAIGN and one.lasts}
+    return frozenset(one.incident_id for one in after if one.incident_id in lasted and not one.lasts)
 
 
 def to_be_told(signals: Iterable[Signal], incidents: Iterable[Incident]) -> frozenset[UUID]:

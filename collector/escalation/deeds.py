@@ -4,14 +4,15 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from collector.escalation.holds import needs_two
 from collector.escalation.incidents import NOBODY_HAS_IT, NOT_SNOOZED, Change
-from collector.model.campaign import CAMPAIGN
+from collector.model.campaign import CAMPAIGN, needs_two
 from collector.model.happening import Deed, Happening
 from collector.model.incident import Closing, Incident, IncidentChange, IncidentState
 
 # Longer than anybody is away: what should rest for longer is a silence, with its scope and its reason.
 LONGEST_HOLD = timedelta(days=30)
+# For what takes two people to silence: whoever is on it says so again tomorrow, or everybody is told anew.
+LONGEST_ALONE = timedelta(days=1)
 # Two clicks, or a request sent again because its answer was lost: the same deed.
 SAME_CLICK = timedelta(minutes=1)
 # What its history says of holds that somebody ended before their time.
@@ -29,6 +30,7 @@ class Refusal(StrEnum):
     NEEDS_TWO = "needs_two"
     NOT_AHEAD = "not_ahead"
     TOO_LONG = "too_long"
+    TOO_LONG_ALONE = "too_long_alone"
     NOTHING_SAID = "nothing_said"
     NOBODY = "nobody"
     NO_CAMPAIGN = "no_campaign"
@@ -44,10 +46,15 @@ def acknowledge(
 ) -> Outcome:
     """Somebody has it, until then: it comes back if it lasts.
 
-    Without `until` for as long as is usual (`otherwise`), and one that somebody has stays theirs.
+    Without `until` for as long as is usual (`otherwise`), and one that somebody has stays theirs. What takes two
+    people to silence one person holds back for a day at most.
     """
     if refused := _refused(incident) or _impossible(until, now):
         return refused
+    if needs_two(incident):
+        if until and until - now > LONGEST_ALONE:
+            return Refusal.TOO_LONG_ALONE
+        otherwise = min(otherwise, LONGEST_ALONE)
     if incident.state is IncidentState.ACKNOWLEDGED and (
         until is None or (incident.acknowledged_by == by and _same(incident.acknowledged_until, until))
     ):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.escalation.incidents import NOBODY_HAS_IT, NOT_SNOOZED, Change, Reconciled, Turn
-from collector.model.campaign import CAMPAIGN, Kind, pattern_of
+from collector.model.campaign import needs_two
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
 from collector.model.silence import Silence
@@ -23,13 +23,6 @@ class _Hold:
     by: str
     until: datetime | None
     said: str
-
-
-def needs_two(incident: Incident) -> bool:
-    """What one person cannot silence: an attack on many, and encryption anywhere."""
-    if incident.rule == CAMPAIGN:
-        return True
-    return incident.signature is not None and pattern_of(incident.signature).kind is Kind.RANSOMWARE
 
 
 def hold(incidents: Iterable[Incident], silences: Sequence[Silence], policy: Policy, now: datetime) -> Reconciled:

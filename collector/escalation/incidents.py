@@ -7,15 +7,18 @@ from uuid import uuid5
 
 from collector.escalation.policies import policy_for
 from collector.model.book import Book
+from collector.model.campaign import needs_two
 from collector.model.escalation import EscalationPolicy, Walk
 from collector.model.finding import Finding
-from collector.model.incident import Incident, IncidentChange, IncidentState
+from collector.model.incident import RECOVERED, Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
 from collector.model.subject import Subject
 from collector.model.value import earliest
 
 # A relapse within a week is the same trouble to whoever had it then; later it is a new one.
 REOPEN_WINDOW = timedelta(days=7)
+# What takes two people to silence cannot be closed away by one: long enough for its ticket to hear of both.
+_DOUBTED = timedelta(seconds=1)
 
 # What an incident takes from its finding each time.
 _TOLD = ("reason", "facts", "inhibited_by", "signature")
@@ -177,8 +180,13 @@ def _believed_until(before: Incident, finding: Finding, judging: _Judging) -> da
     """How long what somebody closed by hand stays closed, although it is found; what has become worse does not."""
     if before.closing is None or before.resolved_at is None or finding.severity.rank < before.severity.rank:
         return None
-    until = before.resolved_at + judging.book.closed_by_hand_for
+    until = before.resolved_at + _believed_for(before, judging)
     return until if judging.now < until else None
+
+
+def _believed_for(incident: Incident, judging: _Judging) -> timedelta:
+    believed = judging.book.closed_by_hand_for
+    return min(believed, _DOUBTED) if needs_two(incident) else believed
 
 
 def _goes_on(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
@@ -260,14 +268,14 @@ def _ended(incident: Incident, judging: _Judging) -> Turn:
         until = quiet_since + judging.book.flapping.quiet
         if judging.now < until:
             return Turn(incident.model_copy(update={"quiet_since": quiet_since}), until=until)
-    return _resolved(incident, "recovered" if retired is None else f"retired: {retired}", judging.now)
+    return _resolved(incident, RECOVERED if retired is None else f"retired: {retired}", judging.now)
 
 
 def _closed(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
     """Somebody says that it is over, although it is found, as bad as it is now: looked at again after a while."""
     severity = incident.severity if finding.grey else finding.severity
     closed = _resolved(incident.model_copy(update={"severity": severity}), _by_hand(incident), judging.now)
-    return Turn(closed.incident, closed.changes, judging.now + judging.book.closed_by_hand_for)
+    return Turn(closed.incident, closed.changes, judging.now + _believed_for(incident, judging))
 
 
 def _by_hand(incident: Incident) -> str:

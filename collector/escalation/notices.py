@@ -7,6 +7,7 @@ from collector.escalation.decide import Decision
 from collector.escalation.incidents import Change
 from collector.escalation.oncall import Roster
 from collector.escalation.titles import title
+from collector.model.book import Book
 from collector.model.escalation import Action, Step
 from collector.model.incident import Incident, IncidentChange, Told
 from collector.model.message import Addressed, IncidentLine, Notice, NoticeKind
@@ -33,11 +34,11 @@ def walked(
     return one, tuple(sent), tuple(changes)
 
 
-def farewell(incident: Incident, policy: Policy, now: datetime) -> tuple[Incident, tuple[Addressed, ...]]:
-    """Every channel that told of it tells once that it is over, whatever holds the incident back meanwhile."""
+def farewell(incident: Incident, policy: Policy, book: Book, now: datetime) -> tuple[Incident, tuple[Addressed, ...]]:
+    """Every channel that told of it, and is there still, tells once that it is over, whatever holds it back."""
     if incident.lasts or not incident.told:
         return incident, ()
-    each = {told.channel: told for told in incident.told}.values()
+    each = {told.channel: told for told in incident.told if book.has(told.channel)}.values()
     one, sent = _tell(incident, each, (NoticeKind.RESOLVED, Action.NOTIFY, 1), policy, now)
     return one.model_copy(update={"told": ()}), sent
 

@@ -100,3 +100,7 @@ class Book(Value):
     acknowledged_for: Duration = timedelta(days=1)
     closed_by_hand_for: Duration = timedelta(minutes=5)
     flapping: Flapping = Flapping()
+
+    def has(self, channel: Name) -> bool:
+        """Whether a channel that was known once is there still; the receiver of the settings stands in no book."""
+        return channel in self.channels or channel in (TICKETS, self.tickets)

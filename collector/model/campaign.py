@@ -93,6 +93,13 @@ def pattern_of(signature: str) -> Pattern:
     return Pattern(kind) if kind else Pattern(Kind.ALERT, rest)
 
 
+def needs_two(incident: Incident) -> bool:
+    """What one person cannot silence: an attack on many, and encryption anywhere."""
+    if incident.rule == CAMPAIGN:
+        return True
+    return incident.signature is not None and pattern_of(incident.signature).kind is Kind.RANSOMWARE
+
+
 class Signal(NamedTuple):
     """An incident with a signature: when it happened, when we found it, and whether it lasts.
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, ConfigDict, Field, StringConstraints, model_validator
 
 from collector.model.duration import Duration
 from collector.model.value import Name, Value
@@ -12,6 +12,16 @@ from collector.model.value import Name, Value
 Language = Literal["fr", "en"]
 # One address, without a name: what stands in a header and in the envelope.
 Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x20@,;<>\x7f]+@[^\x00-\x20@,;<>\x7f]+$")]
+
+
+def _says_no_password(url: AnyHttpUrl) -> AnyHttpUrl:
+    """What is in an address is stored, planned and shown."""
+    if url.username or url.password:
+        raise ValueError("no name and no password in an address: it is stored, and shown to everybody")
+    return url
+
+
+Url = Annotated[AnyHttpUrl, AfterValidator(_says_no_password)]
 
 
 class Secret(Value):
@@ -33,6 +43,11 @@ class Secret(Value):
         return self
 
 
+# Of a message's one day; a helpdesk that is asked more often than it can answer is slow for everybody.
+Settle = Annotated[Duration, Field(le=timedelta(hours=1))]
+Poll = Annotated[Duration, Field(ge=timedelta(seconds=1))]
+
+
 class _Channel(Value):
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
@@ -43,12 +58,16 @@ class _Channel(Value):
     language: Language = "fr"
     """Of what is written there."""
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        return tuple(value for _, value in self if isinstance(value, Secret))
+
 
 class WebhookChannel(_Channel):
     """Tickets to any receiver of webhooks, signed as Standard Webhooks says."""
 
     kind: Literal["webhook"]
-    url: AnyHttpUrl
+    url: Url
     secret: Secret
     """`whsec_...`"""
     inbound: Secret | None = None
@@ -59,7 +78,7 @@ class RequestTrackerChannel(_Channel):
     """Tickets in Request Tracker 5 (REST 2.0)."""
 
     kind: Literal["request_tracker"]
-    url: AnyHttpUrl
+    url: Url
     """Where RT answers; `/REST/2.0/` is added."""
     token: Secret
     queue: Name
@@ -67,9 +86,9 @@ class RequestTrackerChannel(_Channel):
     """A custom field of the queue's tickets (one value) that keeps each ticket's key."""
     customer_field: Name | None = None
     """A custom field for the practice's customer number."""
-    settle: Duration = timedelta(seconds=5)
+    settle: Settle = timedelta(seconds=5)
     """How long after a create its ticket may still be missing from a search."""
-    poll: Duration | None = timedelta(minutes=1)
+    poll: Poll | None = timedelta(minutes=1)
     """How often what people did to tickets is fetched."""
 
 
@@ -77,14 +96,14 @@ class GlpiChannel(_Channel):
     """Tickets in GLPI (REST API)."""
 
     kind: Literal["glpi"]
-    url: AnyHttpUrl
+    url: Url
     """Where GLPI answers; `/apirest.php/` is added."""
     app_token: Secret | None = None
     user_token: Secret
     entity: int | None = None
     """Of practices without a customer number of their own; a practice's customer number is its entity."""
-    settle: Duration = timedelta(seconds=5)
-    poll: Duration | None = timedelta(minutes=1)
+    settle: Settle = timedelta(seconds=5)
+    poll: Poll | None = timedelta(minutes=1)
 
 
 class MailChannel(_Channel):
@@ -123,7 +142,7 @@ class AlertmanagerChannel(_Channel):
     """Alerts to a Prometheus Alertmanager (API v2), sent again until they are resolved."""
 
     kind: Literal["alertmanager"]
-    url: AnyHttpUrl
+    url: Url
     rate: Annotated[int, Field(ge=1, le=60_000)] | None = 600
     """Requests a minute at most: nobody's phone rings, it groups what it sends by itself."""
     resend: Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(minutes=4))] = timedelta(minutes=1)

@@ -10,6 +10,9 @@ from collector.model.finding import Severity
 from collector.model.subject import Subject
 from collector.model.value import Value
 
+# How an incident ends that is found no longer; else its resolution says who closed or retired it.
+RECOVERED = "recovered"
+
 
 class IncidentState(StrEnum):
     OPEN = "open"

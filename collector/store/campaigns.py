@@ -1,6 +1,8 @@
 """What is weighed for campaigns: incidents with a signature, of all practices, and how large the fleet is."""
 
+from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 from collector.model.campaign import CAMPAIGN, PROVIDER, Campaign, Fleet, Signal
 from collector.model.incident import Incident
@@ -16,6 +18,8 @@ _LASTING = """
     SELECT to_jsonb(i) - 'practice_id' FROM incident AS i
     WHERE practice_id = $1 AND rule = $2 AND state <> 'resolved' ORDER BY subject
 """
+# Those that were merged by hand have no signature that would tell of them.
+_MEMBERS = "SELECT DISTINCT practice_id FROM incident WHERE campaign_id = ANY ($1::uuid[]) AND state <> 'resolved'"
 _PRACTICES = "SELECT count(*) FROM practice WHERE kind = 'practice' AND retired_at IS NULL"
 # The same name as in collector/model/campaign.py.
 _TOOLS = """
@@ -27,6 +31,12 @@ _TOOLS = """
 async def signals_since(conn: Connection, since: datetime) -> list[Signal]:
     """Found after an instant, over or not."""
     return [Signal(*row) for row in await conn.fetch(_SIGNALS, since)]
+
+
+async def practices_of_campaigns(conn: Connection, campaign_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Where something lasts that belongs to one of them."""
+    rows = await conn.fetch(_MEMBERS, list(campaign_ids)) if campaign_ids else []
+    return frozenset(row["practice_id"] for row in rows)
 
 
 async def lasting_campaigns(conn: Connection) -> tuple[Campaign, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from collector.model.undelivered import DeadLetters
@@ -34,6 +35,15 @@ class Letter:
     last_error: str | None
 
 
+class Dropped(NamedTuple):
+    """A message that nobody sends any more."""
+
+    practice_id: UUID
+    outbox_id: UUID
+    channel: str
+    title: str
+
+
 _QUEUES = """
     SELECT channel, count(*) FILTER (WHERE dead_at IS NULL) AS waiting,
         min(created_at) FILTER (WHERE dead_at IS NULL) AS oldest_at, count(dead_at) AS dead
@@ -55,7 +65,7 @@ _LETTERS = """
     WHERE sent_at IS NULL AND ($1::text IS NULL OR channel = $1) AND (dead_at IS NOT NULL OR NOT $2)
     ORDER BY channel, o.created_at, sequence LIMIT $3
 """
-# What a later message of its ticket or incident has overtaken stays: it would arrive in the wrong order.
+# What a later message of its ticket or incident has overtaken, or may just now, stays: it would break the order.
 _REVIVE = """
     UPDATE outbox AS o SET dead_at = NULL, not_before = $2, revived_at = $2
     WHERE (channel = $1 OR outbox_id::text = $1) AND sent_at IS NULL
@@ -63,13 +73,14 @@ _REVIVE = """
         AND NOT EXISTS (
             SELECT FROM outbox AS later
             WHERE later.practice_id = o.practice_id AND later.about = o.about AND later.channel = o.channel
-                AND later.sequence > o.sequence AND later.sent_at IS NOT NULL)
+                AND later.sequence > o.sequence AND (later.sent_at IS NOT NULL OR later.claimed_until > $2))
     RETURNING practice_id, outbox_id
 """
 _DROP = """
     DELETE FROM outbox
-    WHERE outbox_id = $1 AND sent_at IS NULL AND (claimed_until IS NULL OR claimed_until <= $2)
-    RETURNING practice_id, channel, payload ->> 'title' AS title
+    WHERE (outbox_id::text = $1 OR (channel = $1 AND dead_at IS NOT NULL))
+        AND sent_at IS NULL AND (claimed_until IS NULL OR claimed_until <= $2)
+    RETURNING practice_id, outbox_id, channel, payload ->> 'title' AS title
 """
 
 
@@ -92,7 +103,6 @@ async def revive(conn: Connection, channel_or_id: str, now: datetime) -> list[tu
     return [(row["practice_id"], row["outbox_id"]) for row in await conn.fetch(_REVIVE, channel_or_id, now)]
 
 
-async def drop(conn: Connection, outbox_id: UUID, now: datetime) -> tuple[UUID, str, str] | None:
-    """Give a message up for good: its practice, channel and title; none if it was sent, or is being sent."""
-    row = await conn.fetchrow(_DROP, outbox_id, now)
-    return (row["practice_id"], row["channel"], row["title"]) if row else None
+async def drop(conn: Connection, channel_or_id: str, now: datetime) -> list[Dropped]:
+    """End one message that is not sent, nor being sent, or all that a channel has given up."""
+    return [Dropped(*row.values()) for row in await conn.fetch(_DROP, channel_or_id, now)]

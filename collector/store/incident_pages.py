@@ -29,7 +29,7 @@ class IncidentRow:
 
 @dataclass(frozen=True)
 class TicketRow:
-    """`unsent` messages wait in the outbox; `last_error` is why the first of them does."""
+    """`unsent` messages wait in the outbox; `last_error` is why the first that was not taken, or given up, was not."""
 
     practice_id: UUID
     practice: str
@@ -63,7 +63,7 @@ _TICKETS = """
     ) AS t
     JOIN practice AS p USING (practice_id)
     CROSS JOIN LATERAL (
-        SELECT count(*) AS unsent,
+        SELECT count(*) FILTER (WHERE o.dead_at IS NULL) AS unsent,
             (array_agg(o.last_error ORDER BY o.sequence) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
         FROM outbox AS o WHERE o.practice_id = t.practice_id AND o.about = t.ticket_id AND o.sent_at IS NULL
     ) AS waiting

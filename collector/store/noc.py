@@ -13,7 +13,8 @@ from collector.store.connect import Connection
 
 @dataclass(frozen=True)
 class LastingIncident:
-    """An incident as the NOC shows it; `sent` and `unsent` count the messages of its ticket.
+    """An incident as the NOC shows it; `sent` and `unsent` count the messages of its ticket; what was given
+    up is neither, and told by `last_error`.
 
     `held_by` is why nobody is told of it now, `closed_by` who says that it is over.
 
@@ -88,7 +89,7 @@ _LASTING = """
     LEFT JOIN ticket AS t ON t.practice_id = i.practice_id AND t.ticket_id = i.ticket_id
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE o.sent_at IS NOT NULL) AS sent,
-            count(*) FILTER (WHERE o.sent_at IS NULL) AS unsent,
+            count(*) FILTER (WHERE o.sent_at IS NULL AND o.dead_at IS NULL) AS unsent,
             (array_agg(o.last_error ORDER BY o.sequence) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
         FROM outbox AS o WHERE o.practice_id = i.practice_id AND o.about = i.ticket_id
     ) AS sending

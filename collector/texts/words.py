@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,13 +24,13 @@ class Words:
     def title(self, rule: str, reason: str, facts: Mapping[str, str]) -> str:
         """By the reason, where that has a title of its own, else by the rule; one without is called by its name."""
         endpoint = facts.get("endpoint")
-        filled = {
+        filled = defaultdict(str, {
             **facts,
             "kind": facts.get("of") or self.by_key.get(f"kind.{reason}", reason.replace("_", " ")),
             "job": facts.get("job", ""),
             "endpoint": endpoint or "",
             "on": self.by_key["title.on"].format(endpoint=endpoint) if endpoint else "",
-        }
+        })  # fmt: skip
         by_rule = self.by_key.get(f"title.{rule}", f"{rule}{{on}}")
         return self.by_key.get(f"title.{rule}.{reason}", by_rule).format_map(filled)
 

@@ -204,7 +204,9 @@ async def test_the_word_of_its_own_burial_does_not_begin_anew(house: House) -> N
         (found,) = await judged_provider(house)
         assert found["state"] == "resolved"
         await out.deliver()
-    messages = await rows(house, "SELECT payload ->> 'event' AS event FROM outbox WHERE dead_at IS NOT NULL")
+    messages = await rows(
+        house, "SELECT payload ->> 'event' AS event FROM outbox WHERE dead_at IS NOT NULL ORDER BY sequence"
+    )
     assert [one["event"] for one in messages] == ["ticket.opened", "ticket.resolved"]
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from collector.delivery.channel import DeliveryError
 from collector.delivery.remotes import StoredRemotes
-from collector.delivery.tickets import WAITS_FOR_THE_OTHER, NotMadeError, NotYetError, Tickets
+from collector.delivery.channel import NotYetError
+from collector.delivery.tickets import WAITS_FOR_THE_OTHER, NotMadeError, Tickets
 from collector.delivery.written import Pen, Templates, write_ticket
 from collector.model.message import TicketEvent, TicketMessage
 from collector.store.outbox import Parcel

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from collector.escalation.oncall import Roster
 from collector.model.book import Book, Override, Person, Rota
+from collector.model.channels import AppriseChannel, Secret
 from collector.model.escalation import Action, EscalationPolicy, Step, When
 from tests.factories import DAY, HOUR, MINUTE, NOW
 
@@ -27,6 +28,9 @@ BOOK = Book(
         ),
     },
     teams={"everybody": ("days", "nights"), "office": ("days",)},
+    channels={
+        name: AppriseChannel(kind="apprise", url=Secret(env="URL")) for name in ("sms", "mail", "calls", "phone")
+    },
 )  # fmt: skip
 ROSTER = Roster(BOOK)
 

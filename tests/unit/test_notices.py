@@ -104,15 +104,15 @@ def told_before(*told: Told) -> Incident:
 
 def test_a_channel_that_told_two_people_hears_once_that_it_is_over() -> None:
     before = told_before(Told(channel="phone", person="ada"), Told(channel="phone", person="bob"), Told(channel="mail"))
-    after, sent = farewell(before, policy(), NOW)
+    after, sent = farewell(before, policy(), BOOK, NOW)
     assert [(one.channel, one.message.sequence) for one in sent] == [("phone", 8), ("mail", 9)]
     assert (after.told, after.messages) == ((), 9)
-    assert farewell(after, policy(), NOW) == (after, ())
+    assert farewell(after, policy(), BOOK, NOW) == (after, ())
 
 
 def test_what_lasts_says_no_farewell() -> None:
     lasting = incident(told=(Told(channel="mail"),))
-    assert farewell(lasting, policy(), NOW) == (lasting, ())
+    assert farewell(lasting, policy(), BOOK, NOW) == (lasting, ())
 
 
 @pytest.mark.parametrize(("now", "person"), [(NOW, "ada"), (NOW + DAY, "bob")])

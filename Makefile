@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench hunt kill-rounds check generate lock clean venv
+.PHONY: demo test bench hunt kill-rounds kill-tickets check generate lock clean venv
 
 demo: venv
 	$(BIN)/vigie demo $(if $(FOR),--for $(FOR))
@@ -15,6 +15,9 @@ bench: venv
 
 kill-rounds: venv  ## kill -9 of random processes under load: about five minutes, or ROUNDS of them
 	$(BIN)/python -m tests.bench.kill_rounds $(if $(ROUNDS),--rounds $(ROUNDS))
+
+kill-tickets: venv  ## kill -9 of workers, Redis and PostgreSQL while tickets go out: about six minutes, or ROUNDS of them
+	$(BIN)/python -m tests.bench.kill_tickets $(if $(ROUNDS),--rounds $(ROUNDS))
 
 hunt: venv  ## the property tests over other examples than those that `make test` runs; again and again, ROUNDS times
 	for round in $$(seq $(or $(ROUNDS),10)); do $(BIN)/pytest -q --hypothesis-profile=hunt tests/unit -k properties || exit; done

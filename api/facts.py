@@ -11,10 +11,11 @@ from markupsafe import Markup, escape
 
 from api.language import Texts
 from api.moments import Moments
-from collector.escalation.deeds import CLOSED_THERE, LET_GO, REOPENED_THERE, WOKEN
+from collector.escalation.deeds import CLOSED_THERE, REOPENED_THERE
 from collector.model.campaign import CAMPAIGN
 from collector.model.incident import IncidentChange
 from collector.store.timeline import Entry
+from collector.texts.words import noted
 
 # Of use to programs alone.
 _UNSAID = frozenset({"practice_ids", "tickets", "job", "endpoint"})
@@ -23,17 +24,9 @@ _UNTIL = re.compile(rf"until ({_INSTANT.pattern})(?:: (.*))?", re.DOTALL)
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _BYTES = frozenset({"bytes", "usual_bytes"})
 _SECONDS = frozenset({"seconds", "usual_seconds", "usually_s", "off_s", "interval_s"})
-# What Vigie itself says of holds and endings.
-_PHRASES: Mapping[str, str] = {
-    "the acknowledgement has expired": "said.expired",
-    "the snooze has ended": "said.snooze_over",
-    "the silence has ended": "said.silence_over",
-    "recovered": "said.recovered",
-    LET_GO: "said.let_go",
-    WOKEN: "said.woken",
-    CLOSED_THERE: "said.closed_there",
-    REOPENED_THERE: "said.reopened_there",
-}
+# Where it is Vigie that speaks; elsewhere people do, but for a ticket that was closed or opened without a word.
+_OURS = frozenset({IncidentChange.RETURNED, IncidentChange.HELD, IncidentChange.TOLD, IncidentChange.RESOLVED})
+_WORDLESS = frozenset({CLOSED_THERE, REOPENED_THERE})
 
 
 @dataclass(frozen=True)
@@ -84,15 +77,24 @@ class Telling:
                 return self._until(entry.said)
             case IncidentChange.JOINED if entry.said.startswith(f"{CAMPAIGN}:"):
                 return self.texts.reason(".".join(entry.said.split(":")[:2]))
-            case IncidentChange.HELD:
-                return self._known(f"rule.{entry.said}", entry.said)
+            case IncidentChange.HELD if f"rule.{entry.said}" in self.texts.by_key:
+                return self.texts.rule(entry.said)
             case IncidentChange.FLAPPING:
                 return Markup()
-        return self._known(_PHRASES.get(entry.said, ""), entry.said)
+        return self._note(entry.said) if entry.what in _OURS or entry.said in _WORDLESS else self._dated(entry.said)
+
+    def _note(self, said: str) -> Markup:
+        """What Vigie says by itself; rules by their names, and the words of people in it as they were said."""
+        key, blanks = noted(said)
+        if key is None:
+            return self._dated(said)
+        return self.texts(
+            key, **{name: self.texts.rule(word) if name == "rule" else word for name, word in blanks.items()}
+        )
 
     def _more(self, more: str) -> Iterator[Markup]:
         if more:
-            yield self._dated(f"({more})")
+            yield Markup("({})").format(self._note(more))
 
     def _until(self, said: str) -> Markup:
         found = _UNTIL.fullmatch(said)

@@ -36,7 +36,9 @@ class Wanted(StrEnum):
         return frozenset({IncidentState(self.value)})
 
 
-_EARLIER = "the `earlier` of an answer, for what happened before that"
+Before = Annotated[
+    int | None, Query(ge=1, le=2**63 - 1, description="the `earlier` of an answer, for what happened before that")
+]
 
 
 @routes.get("", responses=problems())
@@ -58,9 +60,7 @@ async def incidents(
 
 
 @routes.get("/{incident_id}", responses=problems(404))
-async def incident(
-    desk: AtDesk, _: SignedOperator, incident_id: UUID, before: Annotated[Before, Query(description=_EARLIER)] = None
-) -> IncidentDetail:
+async def incident(desk: AtDesk, _: SignedOperator, incident_id: UUID, before: Before = None) -> IncidentDetail:
     """One incident with what happened to it last, and its ticket."""
     async with reading(desk.pool) as conn:
         row = await incident_row(conn, incident_id)

@@ -55,10 +55,10 @@ def load_texts() -> dict[Language, Texts]:
 
 
 def read_texts(language: Language) -> dict[str, str]:
-    """Those of the pages, and what messages say of reasons too."""
+    """Those of the pages, and what messages say of reasons and of history too."""
     shared = words_in(language.value).by_key
-    reasons = {key: text for key, text in shared.items() if key.startswith("reason.")}
-    return reasons | read_words(TEXTS / f"{language}.toml")
+    also = {key: text for key, text in shared.items() if key.startswith(("reason.", "note."))}
+    return also | read_words(TEXTS / f"{language}.toml")
 
 
 def wanted_language(asked: str | None, accepted: str, otherwise: Language) -> Language:

@@ -190,6 +190,6 @@ def _tell(weighed: Weighed) -> None:
     held, beyond = weighed.covered.held, weighed.covered.beyond
     out.print(f"it holds {len(held)} of the incidents that last")
     if beyond:
-        out.print(f"it cannot hold {len(beyond)}, which take two operators: one asks on the page, another approves there")
+        out.print(f"it cannot hold {len(beyond)}: they take two operators, one who asks on the page and one who approves")
     for one in beyond:
         out.print(f"  {one.practice}: {one.incident.rule}", markup=False)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from collector.delivery.answers import retry_after
+from collector.delivery.answers import answer, retry_after
 from collector.delivery.channel import DeliveryError
 from collector.delivery.written import Pen, write_line
 from collector.model.channels import AlertmanagerChannel
@@ -63,7 +63,7 @@ class Alertmanager:
     async def _post(self, alerts: Sequence[Alert], now: datetime) -> None:
         timeout = self.timeout.total_seconds()
         try:
-            response = await self._client.post(self._url, json=alerts, auth=self._auth, timeout=timeout)
+            response = await answer(self._client, "POST", self._url, json=alerts, auth=self._auth, timeout=timeout)
         except httpx.HTTPError as error:
             raise DeliveryError(f"no answer: {type(error).__name__}") from error
         if not response.is_success:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 
@@ -13,6 +14,9 @@ from collector.delivery.tickets import NotMadeError
 LONGEST_WISH = timedelta(days=1)
 # Words of a ticket system about its refusal, as far as an operator reads them.
 LONGEST_REASON = 200
+# Bytes of an answer. The largest that we ask for, GLPI's page of 500 tickets with their texts, is a few megabytes.
+MOST_READ = 16 * 1024**2
+_OF_THE_WAY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 # No request was sent: whatever it asked for has not been done.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -26,6 +30,11 @@ class RefusedError(NotMadeError):
         super().__init__(f"answered {status}: {said}" if said else f"answered {status}", retry_after)
         self.status = status
         self.said = said
+
+    @property
+    def of_this_alone(self) -> bool:
+        """What was asked for is not there, or not for us; other questions may be answered."""
+        return self.status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
 
 
 @dataclass(frozen=True)
@@ -46,8 +55,8 @@ class Door:
     ) -> httpx.Response:
         """A success, else RefusedError, or DeliveryError where nobody can know what became of it."""
         try:
-            response = await self.client.request(
-                method, f"{self.url}/{path}", headers=headers, json=json, params=params,
+            response = await answer(
+                self.client, method, f"{self.url}/{path}", headers=headers, json=json, params=params,
                 timeout=self.timeout.total_seconds(),
             )  # fmt: skip
         except NEVER_SENT as error:
@@ -60,6 +69,20 @@ class Door:
         if response.is_client_error:
             raise RefusedError(response.status_code, _words(response), wish)
         raise DeliveryError(f"answered {response.status_code}", wish)
+
+
+async def answer(client: httpx.AsyncClient, method: str, url: httpx.URL | str, **asked: Any) -> httpx.Response:  # noqa: ANN401
+    """As far as MOST_READ: what answers without end must not fill the memory. Raises httpx.HTTPError."""
+    async with client.stream(method, url, **asked) as response:
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) >= MOST_READ:
+                break
+    plain = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_WAY]
+    return httpx.Response(
+        response.status_code, headers=plain, content=bytes(body[:MOST_READ]), request=response.request
+    )
 
 
 def retry_after(response: httpx.Response, now: datetime) -> timedelta | None:

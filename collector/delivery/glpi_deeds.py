@@ -9,6 +9,7 @@ from html import unescape
 from html.parser import HTMLParser
 from typing import NamedTuple
 
+from collector.delivery.answers import RefusedError
 from collector.delivery.glpi_rest import CHANGED, STATUS, Actor, Criterion, Followup, LogLine, Rest, Row
 from collector.delivery.polling import Look, Read, happening
 from collector.model.happening import Deed
@@ -57,8 +58,8 @@ async def look(rest: Rest, watched: Sequence[Polled], cursor: str | None) -> Loo
     touched = [row for row in rows if row.id in ours and _is_fresh(row, ours[row.id], cursor)]
     now_read = touched[:MOST_READ]
     new_ones = [one for one in watched if one.seen is None and int(one.remote_id) not in {row.id for row in touched}]
-    read = [await _read(rest, ours[row.id], row.changed or "") for row in now_read]
-    read += [await _read(rest, one, "") for one in new_ones[: MOST_READ - len(now_read)]]
+    read = [await _read_if_there(rest, ours[row.id], row.changed or "") for row in now_read]
+    read += [await _read_if_there(rest, one, "") for one in new_ones[: MOST_READ - len(now_read)]]
     last = now_read if len(now_read) < len(touched) else rows
     return Look([one for one in read if one.seen != one.ticket.seen], (last[-1].changed if last else None) or cursor)
 
@@ -74,6 +75,16 @@ async def _changed(rest: Rest, cursor: str | None) -> Sequence[Row]:
 def _is_fresh(row: Row, ticket: Polled, cursor: str | None) -> bool:
     """Within the overlap most have been read as they are; what changed at the very last may have changed again."""
     return ticket.seen is None or Seen.parsed(ticket.seen).changed != row.changed or row.changed == cursor
+
+
+async def _read_if_there(rest: Rest, ticket: Polled, changed: str) -> Read:
+    """One that was deleted, or moved out of our sight, must not keep the others from being read."""
+    try:
+        return await _read(rest, ticket, changed)
+    except RefusedError as error:
+        if error.of_this_alone:
+            return Read(ticket, (), ticket.seen or str(Seen()))
+        raise
 
 
 async def _read(rest: Rest, ticket: Polled, changed: str) -> Read:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from collector.delivery.answers import RefusedError
 from collector.delivery.polling import Look, Read, happening
 from collector.delivery.request_tracker_rest import PAGE, Rest, Transaction
 from collector.model.happening import Deed, Happening
@@ -83,6 +84,16 @@ def deed_of(row: Transaction) -> Deed | None:
     return Deed.CLOSED if row.new in CLOSED else Deed.REOPENED
 
 
+async def _said(rest: Rest, row: Transaction) -> str:
+    """Nothing where RT withholds it: one comment must not keep what people did elsewhere from being read."""
+    try:
+        return await rest.words_of(row)
+    except RefusedError as error:
+        if error.of_this_alone:
+            return ""
+        raise
+
+
 async def _happening(rest: Rest, ticket: Polled, row: Transaction, deed: Deed) -> Happening:
-    said = await rest.words_of(row) if deed is Deed.COMMENTED else ""
+    said = await _said(rest, row) if deed is Deed.COMMENTED else ""
     return happening(ticket, f"transaction {row.id}", deed, row.creator.id, row.at, said)

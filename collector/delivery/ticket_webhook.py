@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from standardwebhooks import Webhook
 
-from collector.delivery.answers import retry_after
+from collector.delivery.answers import answer, retry_after
 from collector.delivery.channel import DeliveryError
 from collector.delivery.written import ticket_url
 from collector.model.message import Notice, TicketMessage
@@ -42,8 +42,8 @@ class TicketWebhook:
             "webhook-signature": self._signer.sign(str(parcel.outbox_id), signed_at, body),
         }
         try:
-            response = await self._client.post(
-                self._url, content=body, headers=headers, timeout=self.timeout.total_seconds()
+            response = await answer(
+                self._client, "POST", self._url, content=body, headers=headers, timeout=self.timeout.total_seconds()
             )
         except httpx.HTTPError as error:
             raise DeliveryError(f"no answer: {type(error).__name__}") from error

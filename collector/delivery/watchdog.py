@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from collector.delivery.answers import answer
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.store.connect import AWAY, Pool
@@ -66,7 +67,9 @@ class Watchdog:
         target = url.copy_with(path=url.path.rstrip("/") + "/fail") if overdue else url
         try:
             async with asyncio.timeout(PING_TIMEOUT.total_seconds()):
-                response = await self._client.post(target, content=told(overdue), timeout=PING_TIMEOUT.total_seconds())
+                response = await answer(
+                    self._client, "POST", target, content=told(overdue), timeout=PING_TIMEOUT.total_seconds()
+                )
         except (httpx.HTTPError, TimeoutError) as error:
             self._count("unanswered", type(error).__name__)
         else:

@@ -96,14 +96,14 @@ def _signals(incidents: Iterable[Incident]) -> frozenset[tuple[UUID, str]]:
 
 def ended(before: Iterable[Incident], after: Iterable[Incident]) -> frozenset[UUID]:
     """The campaigns that lasted before and do no longer: whatever they paged for pages for itself."""
-    lasted = {one.incident_id for one in before if one.rule == CAMPAIGN and one.lasts}
-    return frozenset(one.incident_id for one in after if one.incident_id in lasted and not one.lasts)
+    spoke = {one.incident_id for one in before if one.rule == CAMPAIGN and one.speaks}
+    return frozenset(one.incident_id for one in after if one.incident_id in spoke and not one.speaks)
 
 
 def to_be_told(signals: Iterable[Signal], incidents: Iterable[Incident]) -> frozenset[UUID]:
     """Practices whose trouble belongs to a campaign that they do not know of yet, or to one that is now over."""
     campaigns = [one for one in incidents if one.rule == CAMPAIGN]
-    over = {one.incident_id for one in campaigns if not one.lasts}
+    over = {one.incident_id for one in campaigns if not one.speaks}
     lasting = {one.subject: Campaign.of(one) for one in campaigns if one.lasts}
     return frozenset(
         one.practice_id for one in signals if one.lasts and (one.campaign_id in over or _untold(one, lasting))

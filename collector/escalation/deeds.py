@@ -62,6 +62,7 @@ def acknowledge(
     end = until or now + otherwise
     update = {
         "state": IncidentState.ACKNOWLEDGED, "acknowledged_at": now, "acknowledged_by": by, "acknowledged_until": end,
+        **NOT_SNOOZED,
     }  # fmt: skip
     return _changed(incident, update, IncidentChange.ACKNOWLEDGED, _until(end, said))
 

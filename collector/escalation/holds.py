@@ -16,6 +16,7 @@ _SILENCE = "silence:"
 
 # What its history and its ticket say of an incident that is back.
 _EXPIRED = "the acknowledgement has expired"
+_SNOOZE_ENDED = "the snooze has ended"
 
 
 @dataclass(frozen=True)
@@ -40,51 +41,57 @@ def hold(incidents: Iterable[Incident], silences: Sequence[Silence], policy: Pol
 
 def _held(incident: Incident, silences: Sequence[Silence], policy: Policy, now: datetime) -> Turn:
     covering = [one for one in silences if _covers(one, incident, policy)]
-    found = _hold_of(incident, covering, now)
+    one, ended = _let_go(incident, now)
+    found = _hold_of(one, covering, now)
     begins = () if found else (one.begins(now) for one in covering)
-    one, expired = _let_go(incident, now)
     has_it = one.acknowledged_until if one.state is IncidentState.ACKNOWLEDGED else None
     until = earliest((has_it, found.until if found else None, *begins))
     if found:
-        return Turn(*_kept_back(one, found, expired), until)
-    return Turn(*_freed(one, expired, now), until)
+        return Turn(*_kept_back(one, found, ended), until)
+    return Turn(*_freed(one, ended, now), until)
 
 
-def _let_go(incident: Incident, now: datetime) -> tuple[Incident, bool]:
-    """Without what has ended by the clock: the snooze, and whose it was."""
+def _let_go(incident: Incident, now: datetime) -> tuple[Incident, str | None]:
+    """Without what has ended by the clock, and how that is said.
+
+    Whoever snoozed what somebody has wants it back then; whoever takes what is snoozed ends the snooze by that.
+    """
     if incident.snoozed_until and incident.snoozed_until <= now:
+        if incident.walk.held_by == SNOOZE:
+            return incident.model_copy(update={**NOT_SNOOZED, **NOBODY_HAS_IT}), _SNOOZE_ENDED
         incident = incident.model_copy(update=NOT_SNOOZED)
     end = incident.acknowledged_until if incident.state is IncidentState.ACKNOWLEDGED else None
     if end is None or end > now:
-        return incident, False
-    return incident.model_copy(update=NOBODY_HAS_IT), True
+        return incident, None
+    return incident.model_copy(update=NOBODY_HAS_IT), _EXPIRED
 
 
-def _kept_back(incident: Incident, by: _Hold, expired: bool) -> tuple[Incident, tuple[Change, ...]]:
+def _kept_back(incident: Incident, by: _Hold, ended: str | None) -> tuple[Incident, tuple[Change, ...]]:
+    changes = (_in_history(incident, ended),) if ended else ()
     if by.by == incident.walk.held_by:
-        return incident, (_in_history(incident, _EXPIRED),) if expired else ()
+        return incident, changes
     one = incident.model_copy(update={"walk": incident.walk.model_copy(update={"held_by": by.by})})
-    return one, (_in_history(one, by.said),)
+    return one, (*changes, _in_history(one, by.said))
 
 
 def _in_history(incident: Incident, said: str) -> Change:
     return Change(incident, IncidentChange.HELD, said, quiet=True)
 
 
-def _freed(incident: Incident, expired: bool, now: datetime) -> tuple[Incident, tuple[Change, ...]]:
+def _freed(incident: Incident, ended: str | None, now: datetime) -> tuple[Incident, tuple[Change, ...]]:
     """Back to whoever must be told, from its first step on, unless somebody has it."""
     held_by = incident.walk.held_by
-    if held_by is None and not expired:
+    if held_by is None and ended is None:
         return incident, ()
-    if incident.state is IncidentState.ACKNOWLEDGED and held_by != SNOOZE:
+    if incident.state is IncidentState.ACKNOWLEDGED:
         return incident.model_copy(update={"walk": incident.walk.model_copy(update={"held_by": None})}), ()
-    one = incident.model_copy(update={**NOBODY_HAS_IT, "walk": incident.walk.anew(now)})
-    return one, (Change(one, IncidentChange.RETURNED, _EXPIRED if expired else _ended(held_by)),)
+    one = incident.model_copy(update={"walk": incident.walk.anew(now)})
+    return one, (Change(one, IncidentChange.RETURNED, ended or _ended(held_by)),)
 
 
 def _ended(held_by: str | None) -> str:
     if held_by == SNOOZE:
-        return "the snooze has ended"
+        return _SNOOZE_ENDED
     if held_by is None or held_by.startswith(_SILENCE):
         return "the silence has ended"
     return f"{held_by} speaks for it no longer"
@@ -95,9 +102,9 @@ def _hold_of(incident: Incident, covering: Sequence[Silence], now: datetime) -> 
         return _Hold(incident.inhibited_by, None, incident.inhibited_by)
     if incident.snoozed_until and incident.snoozed_until > now and not needs_two(incident):
         return _Hold(SNOOZE, incident.snoozed_until, f"snoozed by {incident.snoozed_by}")
-    holding = ((one, until) for one in covering if (until := one.holds_until(now)))
-    last = max(holding, key=lambda pair: pair[1], default=None)
-    return _Hold(f"{_SILENCE}{last[0].silence_id}", last[1], f"{last[0].by}: {last[0].reason}") if last else None
+    holding = ((f"{_SILENCE}{one.silence_id}", one, until) for one in covering if (until := one.holds_until(now)))
+    by, one, until = max(holding, key=lambda of: (of[0] == incident.walk.held_by, of[2]), default=(None, None, None))
+    return _Hold(by, until, f"{one.by}: {one.reason}") if by and one else None
 
 
 def _covers(silence: Silence, incident: Incident, policy: Policy) -> bool:

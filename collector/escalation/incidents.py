@@ -8,7 +8,8 @@ from uuid import uuid5
 from collector.escalation.policies import policy_for
 from collector.model.book import Book
 from collector.model.campaign import needs_two
-from collector.model.escalation import EscalationPolicy, Walk
+from collector.model.duration import write_duration
+from collector.model.escalation import Action, EscalationPolicy, Walk
 from collector.model.finding import Finding
 from collector.model.incident import RECOVERED, Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
@@ -27,6 +28,12 @@ NOBODY_HAS_IT: Mapping[str, object] = {
 }  # fmt: skip
 NOT_SNOOZED: Mapping[str, object] = {"snoozed_until": None, "snoozed_by": None}
 
+# What its history says; collector/texts has each in every language.
+QUIET = "found no longer, and waited for"
+FOUND_AGAIN = "found again"
+CALM = "flaps no more"
+NOBODY_LEFT = "nobody whom a step tells is there any more: today's steps are walked"
+
 _Key = tuple[str, Subject]
 
 
@@ -38,6 +45,9 @@ class Change:
     what: IncidentChange
     said: str
     quiet: bool = False
+
+
+_Changed = tuple[Incident, tuple[Change, ...]]
 
 
 @dataclass(frozen=True)
@@ -193,47 +203,55 @@ def _goes_on(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
     """Whatever is found of it is taken, but for what we may only fail to see; the root stays what it was."""
     if finding.grey:
         return Turn(incident)
-    taken = {name: getattr(finding, name) for name in _TOLD}
-    one = incident.model_copy(update={**taken, **_calmed(incident, judging)})
+    one = incident.model_copy(update={name: getattr(finding, name) for name in _TOLD})
+    changes: tuple[Change, ...] = ()
+    for step in (_calmed, _weighed, _led):
+        one, more = step(one, finding, judging)
+        changes += more
+    return Turn(one, changes, _calms_at(one, judging) if one.flapping else None)
+
+
+def _weighed(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     if finding.severity is incident.severity:
-        return Turn(one)
-    if finding.severity.rank < incident.severity.rank:
-        return _worse(one, finding, judging)
-    return _milder(one, finding, judging)
+        return incident, ()
+    worse = finding.severity.rank < incident.severity.rank
+    return (_worse if worse else _milder)(incident, finding, judging)
 
 
-def _worse(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
+def _worse(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     """What was acknowledged or snoozed was less: somebody hears of it again, unless it comes and goes all the time."""
     openings, steps = _openings(incident, judging), judging.steps_for(finding)
     flapping = incident.flapping or _flaps(openings, judging)
     walks_on = flapping and steps == incident.escalation
-    update = {
-        **NOBODY_HAS_IT,
-        **NOT_SNOOZED,
-        "severity": finding.severity,
-        "openings": openings,
-        "flapping": flapping,
-        "escalation": steps,
-        "walk": incident.walk if walks_on else incident.walk.anew(judging.now),
-    }
-    one = incident.model_copy(update=update)
+    anew = {**NOBODY_HAS_IT, **NOT_SNOOZED, "escalation": steps, "walk": incident.walk.anew(judging.now)}
+    raised = {"severity": finding.severity, "openings": openings, "flapping": flapping}
+    one = incident.model_copy(update=raised if walks_on else {**raised, **anew})
     change = Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=incident.flapping and walks_on)
-    return Turn(one, (change, *(() if incident.flapping else _flapping(one, judging))))
+    return one, (change, *(() if incident.flapping else _flapping(one, judging)))
 
 
-def _milder(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
+def _milder(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     """Whoever was told goes on with it; who was not is told by how bad it is now."""
     update: dict[str, object] = {"severity": finding.severity}
     if not incident.walk.taken:
         update["escalation"] = judging.steps_for(finding)
     one = incident.model_copy(update=update)
-    return Turn(one, (Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=one.flapping),))
+    return one, (Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=one.flapping),)
+
+
+def _led(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
+    """Steps are as old as the incident: where all whom one of them tells have left the book, today's are walked."""
+    if all(judging.book.knows_any(step.to) for step in incident.escalation.steps if step.action is not Action.TICKET):
+        return incident, ()
+    update = {"escalation": judging.steps_for(finding), "walk": incident.walk.anew(judging.now)}
+    one = incident.model_copy(update=update)
+    return one, (Change(one, IncidentChange.RETURNED, NOBODY_LEFT),)
 
 
 def _openings(incident: Incident, judging: _Judging) -> tuple[datetime, ...]:
     """When it opened or became worse of late, and now; of those that say that it flaps the last ones."""
     flapping = judging.book.flapping
-    lately = [at for at in incident.openings if judging.now - at <= flapping.within]
+    lately = [at for at in incident.openings if timedelta(0) < judging.now - at < flapping.within]
     return (*lately, judging.now)[-flapping.times :]
 
 
@@ -246,16 +264,32 @@ def _flapping(incident: Incident, judging: _Judging) -> tuple[Change, ...]:
     if not incident.flapping:
         return ()
     of = judging.book.flapping
-    said = f"raised {of.times} times within {of.within}: stays open until it has been quiet for {of.quiet}"
+    within, quiet = write_duration(of.within), write_duration(of.quiet)
+    said = f"raised {of.times} times within {within}: stays open until it has been quiet for {quiet}"
     return (Change(incident, IncidentChange.FLAPPING, said),)
 
 
-def _calmed(incident: Incident, judging: _Judging) -> Mapping[str, object]:
+def _calmed(incident: Incident, _: Finding, judging: _Judging) -> _Changed:
     """What flaps has come back from being quiet, or has lasted for so long that it flaps no more."""
     if incident.quiet_since:
-        return {"quiet_since": None, "openings": _openings(incident, judging)}
-    within = judging.book.flapping.within
-    return {"flapping": incident.flapping and any(judging.now - at <= within for at in incident.openings)}
+        update: dict[str, object] = {"quiet_since": None, "openings": _openings(incident, judging)}
+        return _flapped(incident.model_copy(update=update), FOUND_AGAIN)
+    if incident.flapping and not _still_flaps(incident, judging):
+        return _flapped(incident.model_copy(update={"flapping": False}), CALM)
+    return incident, ()
+
+
+def _flapped(incident: Incident, said: str) -> _Changed:
+    return incident, (Change(incident, IncidentChange.FLAPPING, said, quiet=True),)
+
+
+def _still_flaps(incident: Incident, judging: _Judging) -> bool:
+    return incident.flapping and (incident.quiet_since is not None or judging.now < _calms_at(incident, judging))
+
+
+def _calms_at(incident: Incident, judging: _Judging) -> datetime:
+    """When it has lasted for so long that it flaps no more."""
+    return incident.openings[-1] + judging.book.flapping.within
 
 
 def _ended(incident: Incident, judging: _Judging) -> Turn:
@@ -263,12 +297,17 @@ def _ended(incident: Incident, judging: _Judging) -> Turn:
     retired = judging.policy.retirement(incident.subject)
     if incident.closing:
         return _resolved(_over(incident), _by_hand(incident), judging.now)
-    if retired is None and incident.flapping:
-        quiet_since = incident.quiet_since or judging.now
-        until = quiet_since + judging.book.flapping.quiet
+    if retired is None and _still_flaps(incident, judging):
+        until = (incident.quiet_since or judging.now) + judging.book.flapping.quiet
         if judging.now < until:
-            return Turn(incident.model_copy(update={"quiet_since": quiet_since}), until=until)
+            return Turn(*_quiet(incident, judging), until)
     return _resolved(incident, RECOVERED if retired is None else f"retired: {retired}", judging.now)
+
+
+def _quiet(incident: Incident, judging: _Judging) -> _Changed:
+    if incident.quiet_since:
+        return incident, ()
+    return _flapped(incident.model_copy(update={"quiet_since": judging.now}), QUIET)
 
 
 def _closed(incident: Incident, finding: Finding, judging: _Judging) -> Turn:

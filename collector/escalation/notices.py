@@ -74,5 +74,5 @@ def line(incident: Incident) -> IncidentLine:
 
 def _said(step: Step, reached: Iterable[Told]) -> str:
     return f"{step.action.value}: " + ", ".join(
-        f"{one.person} by {one.channel}" if one.person else one.channel for one in reached
+        f"{one.person} ({one.channel})" if one.person else one.channel for one in reached
     )

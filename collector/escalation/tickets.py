@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from collector.escalation.incidents import REOPEN_WINDOW, Change
 from collector.escalation.notices import line
 from collector.escalation.titles import chief, title
+from collector.model.campaign import CAMPAIGN
 from collector.model.finding import Severity
 from collector.model.incident import Incident, IncidentChange, Ticket, TicketState
 from collector.model.message import Addressed, TicketEvent, TicketMessage
@@ -16,7 +17,10 @@ from collector.model.policy import Policy
 from collector.model.subject import PRACTICE, Subject, scopes
 
 # What a ticket says beside the state of its incidents.
-_NOTED = frozenset({IncidentChange.RETURNED, IncidentChange.FLAPPING})
+_NOTED = frozenset({IncidentChange.RETURNED, IncidentChange.FLAPPING, IncidentChange.JOINED})
+
+
+ONE_OF_MANY = "the same is happening at several practices"
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,9 @@ def gather(
         if ticket.state is after.state is TicketState.RESOLVED:
             continue  # closed by hand, and over before it came back
         notes = tuple(note for one in now_of for note in noted.get(one.incident_id, ()))
-        message = _message(after, event, now_of or moved, notes, policy, now)
         into = None if now_of else went[moved[0].incident_id]
         told.append(after)
-        messages.append(Addressed(after.channel, message.model_copy(update={"merged_into": into})))
+        messages.append(Addressed(after.channel, _message(after, event, now_of or moved, notes, into, policy, now)))
     return Gathered(attached, tuple(told), tuple(messages))
 
 
@@ -105,8 +108,15 @@ def _notes(changes: Iterable[Change], incidents: Iterable[Incident]) -> dict[UUI
         if change.quiet or change.incident.incident_id in held:
             continue
         notes = noted.setdefault(change.incident.incident_id, [])
-        notes += [change.said] if change.what in _NOTED else []
+        notes += [_note(change)] if change.what in _NOTED else []
     return noted
+
+
+def _note(change: Change) -> str:
+    """Whether a practice's trouble came to a campaign, or practices to the campaign that the ticket is of."""
+    if change.what is not IncidentChange.JOINED:
+        return change.said
+    return f"joined by {change.said}" if change.incident.rule == CAMPAIGN else ONE_OF_MANY
 
 
 def _moves(incident: Incident, by_root: Mapping[Subject, Ticket]) -> bool:
@@ -141,7 +151,8 @@ def _under(incident: Incident, roots: Mapping[Subject, Subject], practice: bool)
     if not incident.lasts or (incident.subject == endpoint and incident.rule != "heartbeat_missing"):
         return incident
     gone = PRACTICE if practice and incident.root == endpoint else incident.root
-    return incident.model_copy(update={"root": roots.get(endpoint, gone)})
+    root = roots.get(endpoint, gone)
+    return incident if root == incident.root else incident.model_copy(update={"root": root})
 
 
 def _latest_by_root(tickets: Iterable[Ticket], now: datetime) -> dict[Subject, Ticket]:
@@ -210,6 +221,7 @@ def _message(
     event: TicketEvent,
     members: tuple[Incident, ...],
     notes: tuple[str, ...],
+    into: UUID | None,
     policy: Policy,
     now: datetime,
 ) -> TicketMessage:
@@ -226,4 +238,5 @@ def _message(
         title=ticket.title,
         incidents=tuple(line(one) for one in members),
         notes=notes,
+        merged_into=into,
     )

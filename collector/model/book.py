@@ -1,6 +1,6 @@
 """What escalation.yaml says: who is told what, when and how; one for all practices, versioned as all configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 
@@ -104,3 +104,7 @@ class Book(Value):
     def has(self, channel: Name) -> bool:
         """Whether a channel that was known once is there still; the receiver of the settings stands in no book."""
         return channel in self.channels or channel in (TICKETS, self.tickets)
+
+    def knows_any(self, names: Iterable[Name]) -> bool:
+        """Whether one of those whom a step tells is here still."""
+        return any(name in those for name in names for those in (self.people, self.rotas, self.teams, self.channels))

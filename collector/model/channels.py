@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AnyHttpUrl, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AnyHttpUrl, ConfigDict, Field, StringConstraints, model_validator
 
 from collector.model.duration import Duration
 from collector.model.value import Name, Value
@@ -12,16 +12,6 @@ from collector.model.value import Name, Value
 Language = Literal["fr", "en"]
 # One address, without a name: what stands in a header and in the envelope.
 Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x20@,;<>\x7f]+@[^\x00-\x20@,;<>\x7f]+$")]
-
-
-def _says_no_password(url: AnyHttpUrl) -> AnyHttpUrl:
-    """What is in an address is stored, planned and shown."""
-    if url.username or url.password:
-        raise ValueError("no name and no password in an address: it is stored, and shown to everybody")
-    return url
-
-
-Url = Annotated[AnyHttpUrl, AfterValidator(_says_no_password)]
 
 
 class Secret(Value):
@@ -43,8 +33,9 @@ class Secret(Value):
         return self
 
 
-# Of a message's one day; a helpdesk that is asked more often than it can answer is slow for everybody.
+# A message has one day, and may have to wait for this several times.
 Settle = Annotated[Duration, Field(le=timedelta(hours=1))]
+# A look costs a ticket system several requests, and workers look for their turn each second.
 Poll = Annotated[Duration, Field(ge=timedelta(seconds=1))]
 
 
@@ -67,7 +58,7 @@ class WebhookChannel(_Channel):
     """Tickets to any receiver of webhooks, signed as Standard Webhooks says."""
 
     kind: Literal["webhook"]
-    url: Url
+    url: AnyHttpUrl
     secret: Secret
     """`whsec_...`"""
     inbound: Secret | None = None
@@ -78,7 +69,7 @@ class RequestTrackerChannel(_Channel):
     """Tickets in Request Tracker 5 (REST 2.0)."""
 
     kind: Literal["request_tracker"]
-    url: Url
+    url: AnyHttpUrl
     """Where RT answers; `/REST/2.0/` is added."""
     token: Secret
     queue: Name
@@ -96,7 +87,7 @@ class GlpiChannel(_Channel):
     """Tickets in GLPI (REST API)."""
 
     kind: Literal["glpi"]
-    url: Url
+    url: AnyHttpUrl
     """Where GLPI answers; `/apirest.php/` is added."""
     app_token: Secret | None = None
     user_token: Secret
@@ -142,7 +133,7 @@ class AlertmanagerChannel(_Channel):
     """Alerts to a Prometheus Alertmanager (API v2), sent again until they are resolved."""
 
     kind: Literal["alertmanager"]
-    url: Url
+    url: AnyHttpUrl
     rate: Annotated[int, Field(ge=1, le=60_000)] | None = 600
     """Requests a minute at most: nobody's phone rings, it groups what it sends by itself."""
     resend: Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(minutes=4))] = timedelta(minutes=1)

@@ -82,6 +82,11 @@ class Incident(Value):
         return self.state is not IncidentState.RESOLVED
 
     @property
+    def speaks(self) -> bool:
+        """Whether it tells for those that it inhibits: when closed by hand, until it is seen whether it is over."""
+        return self.lasts or self.closing is not None
+
+    @property
     def found_at(self) -> datetime:
         """When we found it so, this last time."""
         return self.reopened_at or self.opened_at

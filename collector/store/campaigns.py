@@ -16,7 +16,7 @@ _SIGNALS = """
 """
 _LASTING = """
     SELECT to_jsonb(i) - 'practice_id' FROM incident AS i
-    WHERE practice_id = $1 AND rule = $2 AND state <> 'resolved' ORDER BY subject
+    WHERE practice_id = $1 AND rule = $2 AND (state <> 'resolved' OR closing IS NOT NULL) ORDER BY subject
 """
 # Those that were merged by hand have no signature that would tell of them.
 _MEMBERS = "SELECT DISTINCT practice_id FROM incident WHERE campaign_id = ANY ($1::uuid[]) AND state <> 'resolved'"
@@ -40,6 +40,7 @@ async def practices_of_campaigns(conn: Connection, campaign_ids: Collection[UUID
 
 
 async def lasting_campaigns(conn: Connection) -> tuple[Campaign, ...]:
+    """Those that speak for their practices still: a moment longer where somebody closed one by hand."""
     return tuple(Campaign.of(one) for one in await lasting_campaign_incidents(conn))
 
 

@@ -43,13 +43,19 @@ class Words:
 
     def note(self, said: str) -> str:
         """What history says in English, in this language; a note that is none of ours stays as it is."""
-        for key, pattern in _notes():
-            if found := pattern.fullmatch(said):
-                return self.by_key[key].format_map(found.groupdict())
-        return said
+        key, blanks = noted(said)
+        return self.by_key[key].format_map(blanks) if key else said
 
     def _or_other(self, table: str, name: str) -> str:
         return self.by_key.get(f"{table}.{name}", self.by_key[f"{table}.other"])
+
+
+def noted(said: str) -> tuple[str | None, Mapping[str, str]]:
+    """The key of what history says by itself, and what fills its blanks."""
+    for key, pattern in _notes():
+        if found := pattern.fullmatch(said):
+            return key, found.groupdict()
+    return None, {}
 
 
 @cache

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -21,6 +22,7 @@ from deploy.local import Services
 from tests.acceptance.backup_machine import BackupMachine
 from tests.acceptance.conftest import eventually
 from tests.conftest import Database, Server
+from tests.integration.house import message
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +30,7 @@ README = (ROOT / "README.md").read_text()
 ELSEWHERE = ("make demo", "make test")
 PROCESSES = {"vigie collector": 8710, "vigie worker": 8730, "vigie api": 8720}
 HOSTS = {"https://collect.example": 8710, "https://tickets.example": 8740}
-UUID = re.compile(r"(?<=/ping/)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+PING_ID = re.compile(r"(?<=/ping/)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def section(title: str) -> str:
@@ -98,9 +100,9 @@ class Shell:
 
     def _learn(self, told: str) -> None:
         """The first URL that is printed is the first that the README shows, and so on."""
-        real = UUID.search(told)
+        real = PING_ID.search(told)
         assert real, told
-        self.keys[next(shown for shown in UUID.findall(README) if shown not in self.keys)] = real[0]
+        self.keys[next(shown for shown in PING_ID.findall(README) if shown not in self.keys)] = real[0]
 
     async def job(self, name: str, status: str) -> dict[str, Any]:
         """What is known of a job, once its last run ended so."""
@@ -184,6 +186,44 @@ async def test_the_configuration_shown_is_put_in_force(deployed: Shell) -> None:
     assert "every imaging 92d, by group dental" in explained
     for keys in ("keys.csv", "keys-moved-in.csv"):
         assert (deployed.folder / keys).read_text().count("vgp_") >= 2
+
+
+async def test_silences_are_added_as_shown(deployed: Shell) -> None:
+    for command in commands(section("Watch a practice")):
+        await deployed.run(command)
+    tried, added, weekly, listed = [await deployed.run(one) for one in commands(section("Keep quiet for a while"))]
+    assert "server move" not in tried
+    assert (added.count("server move"), weekly.count("updates")) == (0, 0)
+    assert (listed.count("server move"), listed.count("updates at weekends")) == (1, 1)
+
+
+async def test_what_was_given_up_is_dealt_with_as_shown(deployed: Shell) -> None:
+    await deployed.run('vigie practice add "Cabinet Pessac"')
+    shown = UUID("7f0c6d1e-3b0a-4a57-9c56-0d6f4e1c2b3a")
+    await _given_up(deployed, tickets=uuid4(), glpi=shown, desk=uuid4())
+    stands, dead, retried, *dropped = [await deployed.run(command) for command in commands(section("Tickets"))]
+    assert (stands.count("answered 410"), dead.count("answered 410")) == (3, 3)
+    assert retried == "1 message is tried again\n"
+    assert dropped == ["dropped: A ticket\n"] * 2
+
+
+async def _given_up(shell: Shell, **messages: UUID) -> None:
+    """One by each of these channels."""
+    conn = await asyncpg.connect(shell.environment["VIGIE_DATABASE_URL"])
+    try:
+        practice_id = await conn.fetchval("SELECT practice_id FROM vigie.practice WHERE kind = 'practice'")
+        for channel, outbox_id in messages.items():
+            told = message(practice_id, uuid4(), 1)
+            await conn.execute(_DEAD, practice_id, outbox_id, channel, told.about, told.model_dump_json())
+    finally:
+        await conn.close()
+
+
+_DEAD = """
+    INSERT INTO vigie.outbox (practice_id, outbox_id, channel, about, sequence, payload, created_at, not_before,
+        dead_at, last_error)
+    VALUES ($1, $2, $3, $4, 1, $5::text::jsonb, now(), now(), now(), 'answered 410')
+"""
 
 
 async def _cron_tells_how_the_run_ended(deployed: Shell) -> None:

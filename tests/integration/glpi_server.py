@@ -144,6 +144,8 @@ def _got(server: GlpiServer, path: list[str], asked: dict[str, str]) -> Response
         case ["Ticket", number]:
             found = server.tickets.get(int(number))
             return JSONResponse(found) if found else error(404, "ERROR_ITEM_NOT_FOUND")
+        case ["Ticket", number, _] if int(number) not in server.tickets:
+            return error(404, "ERROR_ITEM_NOT_FOUND")
         case ["Ticket", number, kind]:
             return JSONResponse(server.of(int(number), kind))
     return error(400, "ERROR_RESOURCE_NOT_FOUND_NOR_COMMONDBTM")

@@ -115,6 +115,14 @@ async def test_a_snooze_ends_by_hand(desk: Desk) -> None:
     assert len(await desk.audited("end snooze")) == 1
 
 
+async def test_what_takes_two_people_is_acknowledged_for_a_day_at_most(desk: Desk) -> None:
+    await desk.database.owner.execute("UPDATE incident SET signature = 'ransomware_signature'")
+    long = await desk.do("acknowledge", {"for": "25h"})
+    assert (long.status_code, long.json()["type"]) == (422, "urn:vigie:too_long_alone")
+    assert "at most 24 hours" in long.json()["detail"]
+    assert (await desk.do("acknowledge", {"for": "24h"})).status_code == 200
+
+
 async def test_what_takes_two_people_is_not_snoozed_and_says_the_way_out(desk: Desk) -> None:
     await desk.database.owner.execute("UPDATE incident SET signature = 'ransomware_signature'")
     answer = await desk.do("snooze", {"for": "1h"})

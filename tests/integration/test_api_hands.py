@@ -1,6 +1,7 @@
 """What operators do on the pages: forms that work without a script, marks that say what rests, the whole history."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from collector.model.campaign import PROVIDER
+from collector.store.timeline import MOST_ENTRIES
 from tests.conftest import Database
 from tests.integration.api_fleet import HOUR, NOW, Fleet, settings, visitor
 from tests.integration.test_api_access import csrf_in
@@ -94,6 +96,21 @@ async def test_a_comment_stands_in_the_history_as_it_was_said(browser: Browser) 
     assert page.text.count("<script") == 1
 
 
+async def test_a_long_history_is_read_a_part_at_a_time(browser: Browser) -> None:
+    await browser.database.owner.execute(
+        """INSERT INTO incident_event (practice_id, incident_id, at, what, said, actor)
+           SELECT $1, $2, $3, 'commented', 'word ' || n || '.', 'Bob' FROM generate_series(1, $4) AS n""",
+        browser.practice_id, browser.incident_id, NOW, MOST_ENTRIES + 1,
+    )  # fmt: skip
+    last = await browser.own_page()
+    assert (last.text.count("Comment:"), "word 1." in last.text, "word 2." in last.text) == (MOST_ENTRIES, False, True)
+    [earlier] = re.findall(r'href="([^"]+)">What happened earlier', last.text)
+    first = await browser.see(earlier)
+    assert ("word 1." in first.text, "word 2." in first.text) == (True, False)
+    assert "Back to the last" in first.text
+    assert "What happened earlier" not in first.text
+
+
 @pytest.mark.parametrize(
     ("deed", "form", "told"),
     [
@@ -111,6 +128,14 @@ async def test_what_is_refused_says_why_on_the_incidents_own_page(
     assert 'role="alert" id="refusal"' in page.text
     assert told in words(page)
     assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 0
+
+
+@pytest.mark.parametrize("starts", ["9999-12-31T23:59", "2062-01-15T22:00", "0001-01-01T00:00"])
+async def test_a_silence_of_another_age_is_a_mistake_in_the_year(browser: Browser, starts: str) -> None:
+    form = {"silence_id": uuid4(), "practice": "Cabinet A", "reason": "move", "starts": starts, "step": "begin"}
+    page = await browser.post("/noc/silences", **form)
+    assert page.status_code == 422
+    assert ("see whether the year is right" in words(page)) or "no date and time" in words(page)
 
 
 async def test_what_takes_two_people_says_so_in_place_of_a_snooze(browser: Browser) -> None:

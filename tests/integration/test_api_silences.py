@@ -102,6 +102,17 @@ async def test_what_one_person_cannot_silence_is_said_and_a_second_person_approv
     assert await desk.audited() == [("Alice", "silence"), ("Bob", "approve silence")]
 
 
+@pytest.mark.parametrize(
+    ("asked", "refused"), [("cli:root", "no_operators"), ("cli:Bob", "no_operators"), ("bob", "same_person")]
+)
+async def test_two_people_are_two_operators_and_no_account_of_a_machine(desk: Desk, asked: str, refused: str) -> None:
+    silence_id = (await desk.begun())["silence"]["silence_id"]
+    await desk.database.owner.execute("UPDATE silence SET by = $1", asked)
+    answer = await desk.ask(f"/{silence_id}/approve", by="Bob")
+    assert (answer.status_code, answer.json()["type"]) == (409, f"urn:vigie:{refused}")
+    assert await desk.database.owner.fetchval("SELECT approved_by FROM silence") is None
+
+
 async def test_the_database_itself_refuses_the_same_person(desk: Desk) -> None:
     await desk.begun()
     with pytest.raises(Exception, match="check constraint"):

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from collector.deeds import Hand, acknowledge
+from collector.deeds import Hand, acknowledge, close, merge
 from collector.evaluate import judge_practices, watch_arrivals
 from collector.judge import Verdict
 from collector.metrics import WorkerMetrics, new_registry
@@ -198,6 +198,23 @@ async def test_who_still_has_the_trouble_after_a_week_gets_a_ticket_of_its_own(h
     await oversee(house.worker, after)
     await judge(house, practice_ids[3], after)
     assert ("Cabinet 4", "open") in await tickets(house)
+
+
+async def test_what_was_merged_by_hand_is_looked_at_once_its_campaign_is_over(house: House) -> None:
+    *attacked, other = await practices(house, 4)
+    await attack(house, attacked)
+    await report(house, other, NOW)
+    await judge(house, other, NOW + HOUR)
+    campaign_id = await house.owner.fetchval("SELECT incident_id FROM incident WHERE practice_id = $1", PROVIDER)
+    incident_id = await house.owner.fetchval("SELECT incident_id FROM incident WHERE practice_id = $1", other)
+    async with house.api.acquire() as conn:
+        assert await merge(conn, incident_id, Hand("ada", NOW + HOUR), campaign_id=campaign_id)
+        await close(conn, campaign_id, Hand("ada", NOW + HOUR), because="one tool of ours")
+    await judge(house, other, NOW + HOUR)
+    await claimed(house, NOW + HOUR)
+    await house.owner.execute("DELETE FROM wake")
+    await oversee(house.worker, NOW + HOUR)
+    assert other in {row["practice_id"] for row in await rows(house, "SELECT practice_id FROM wake")}
 
 
 async def test_the_provider_wakes_for_what_changes_a_signature_and_for_nothing_else(house: House) -> None:

@@ -76,6 +76,25 @@ async def test_what_later_news_has_overtaken_is_not_tried_again(house: House, vi
     assert await count(house, "outbox") == 1
 
 
+async def test_what_later_news_just_now_overtakes_is_not_tried_again(house: House, vigie: Vigie) -> None:
+    dead = await given_up(house, messages=2)
+    async with house.worker.acquire() as conn:
+        assert await claim(conn, "rt", datetime.now(UTC), datetime.now(UTC) + HOUR, 10)
+    assert "nothing of" in refused(await vigie("outbox", "retry", str(dead)))
+
+
+async def test_all_that_a_channel_gave_up_is_dropped_and_what_waits_stays(house: House, vigie: Vigie) -> None:
+    await given_up(house)
+    await given_up(house, messages=2)
+    await given_up(house, "glpi")
+    assert done(await vigie("outbox", "drop", "rt", "--because", "away for a week")) == "dropped: 2 messages\n"
+    assert await rows(house, "SELECT channel, dead_at IS NULL AS waits FROM outbox ORDER BY channel") == [
+        {"channel": "glpi", "waits": False},
+        {"channel": "rt", "waits": True},
+    ]
+    assert await house.owner.fetchval("SELECT count(*) FROM audit WHERE action = 'outbox.drop'") == 2
+
+
 async def test_what_is_dropped_is_kept_in_the_audit_log_with_its_reason(house: House, vigie: Vigie) -> None:
     dead = await given_up(house)
     assert done(await vigie("outbox", "drop", str(dead), "--because", "told by phone")) == "dropped: A ticket\n"

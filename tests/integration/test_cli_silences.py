@@ -40,14 +40,6 @@ async def test_a_silence_is_kept_listed_and_ended_in_ones_own_name(house: House,
     assert deeds == [{"actor": ME, "action": "silence"}, {"actor": ME, "action": "end silence"}]
 
 
-async def test_who_asked_cannot_approve_and_somebody_else_can(house: House, vigie: Vigie) -> None:
-    silence_id = await begun(vigie, "--label", "city=Pessac")
-    assert "somebody else must" in refused(await vigie("silence", "approve", silence_id))
-    await house.owner.execute("UPDATE silence SET by = 'Ada'")
-    assert f"approved by {ME}" in done(await vigie("silence", "approve", silence_id))
-    assert await house.owner.fetchval("SELECT approved_by FROM silence") == ME
-
-
 async def test_a_dry_run_says_what_it_would_hold_and_changes_nothing(house: House, vigie: Vigie) -> None:
     practice_id = (await enrol(house, "Cabinet A")).practice.practice_id
     await report(house, practice_id, NOW)
@@ -91,6 +83,5 @@ async def test_a_mistake_is_told_in_a_sentence(house: House, vigie: Vigie, words
 
 
 async def test_an_unknown_silence_is_told_in_a_sentence(house: House, vigie: Vigie) -> None:
-    for verb in ("approve", "end"):
-        said = refused(await vigie("silence", verb, "00000000-0000-0000-0000-000000000000"))
-        assert "there is no silence" in said
+    said = refused(await vigie("silence", "end", "00000000-0000-0000-0000-000000000000"))
+    assert "there is no silence" in said

@@ -11,9 +11,10 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from standardwebhooks import Webhook
 
+from collector.delivery import answers as answers_module
 from collector.delivery.answers import LONGEST_WISH
 from collector.delivery.channel import Channel
 from collector.delivery.drain import LEASE_MARGIN
@@ -110,6 +111,27 @@ async def test_a_message_is_signed_as_standard_webhooks_says(house: House) -> No
     assert event["data"]["ticket_id"] == str(ticket_id)
     assert event["data"]["url"].startswith("https://vigie.example/noc#practice-")
     assert json.loads(body) == event
+
+
+async def test_an_answer_without_end_is_read_no_further_than_it_matters(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers_module, "MOST_READ", 1_000)
+    await posted(house)
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 10_000_000:
+            sent += 1_000
+            yield b"x" * 1_000
+
+    async def answer(_: Request) -> Response:
+        return StreamingResponse(endless())
+
+    async with receiver(answer) as channel:
+        assert await emptied(house, channel) == 1
+    assert sent < 10_000_000
 
 
 async def test_a_receiver_with_another_secret_refuses_and_the_message_stays(house: House) -> None:

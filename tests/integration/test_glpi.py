@@ -251,6 +251,16 @@ async def test_a_ticket_that_is_new_to_us_is_read_from_its_beginning(server: Glp
     assert _deeds(await glpi.look([_polled(told, remote)], cursor)) == [("closed", "paul", "")]
 
 
+async def test_a_ticket_that_was_deleted_keeps_no_other_from_being_read(server: GlpiServer, glpi: Glpi) -> None:
+    gone, there = await _opened(glpi), await _opened(glpi)
+    del server.tickets[gone[2]]
+    server.person_says(there[2], "Me")
+    watched = [_polled(told, remote) for told, remote, _ in (gone, there)]
+    look = await glpi.look(watched, None)
+    assert _deeds(look) == [("commented", "paul", "Me")]
+    assert (await glpi.look(_after(watched, look), look.cursor)).read == []
+
+
 async def test_whoever_takes_it_twice_took_it_twice(server: GlpiServer, glpi: Glpi) -> None:
     told, remote, number = await _opened(glpi)
     server.give(number, PAUL, by=PAUL)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -343,6 +344,22 @@ async def test_a_channel_that_could_not_be_opened_is_tried_again(house: House, m
     assert await out.deliver() == 1
 
 
+async def test_a_secret_that_was_changed_is_used_without_a_restart(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(outlets, "OPEN_AGAIN_S", 0.0)
+    key = tmp_path / "key"
+    opener, asked = opening(Receiver())
+    out = Outlets(house.worker, WorkerMetrics(new_registry()), opener)
+    await in_force(house, 1, rt=spec(secret={"file": key}))
+    for written in ("first", "first", "second"):
+        key.write_text(written)
+        await out.deliver()
+    assert len(asked) == 2
+    await tickets(house)
+    assert await out.deliver() == 1
+
+
 async def test_messages_for_a_channel_that_is_not_there_are_given_up_after_a_day(house: House) -> None:
     await tickets(house)
     await aged(house, DAY)
@@ -403,3 +420,8 @@ async def test_what_was_taken_while_the_store_was_away_is_not_sent_again(
     out = ways(house, receiver)
     assert [await out.deliver() for _ in range(4)] == [0, 0, 1, 0]
     assert receiver.tries == 1
+    failures = 1
+    await tickets(house)
+    await out.deliver()
+    await out.close()
+    assert await rows(house, "SELECT sent_at FROM outbox WHERE sent_at IS NULL") == []

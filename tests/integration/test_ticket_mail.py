@@ -61,6 +61,15 @@ async def test_a_tickets_mails_are_one_thread(office: PostOffice) -> None:
     assert "64A1C0AA" in opening["Subject"]
 
 
+async def test_a_long_domain_breaks_no_thread(office: PostOffice) -> None:
+    sender = "vigie@tickets.cabinet-informatique-bordeaux-gironde.example.org"
+    for event in (TicketEvent.OPENED, APPENDED):
+        await channel(office, sender=sender).deliver(ticket(event))
+    opening, later = (dict(mail.raw_items()) for mail in office.kept)
+    assert opening["Message-ID"] == f"<ticket.{TICKET}@{sender.partition('@')[2]}>"
+    assert later["References"] == later["In-Reply-To"] == opening["Message-ID"]
+
+
 async def test_what_joins_a_ticket_leaves_its_subject(office: PostOffice) -> None:
     later = message(PRACTICE, TICKET, 2).model_copy(update={"title": "Another title"})
     assert isinstance(later, TicketMessage)

@@ -9,9 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from collector.delivery.channel import DeliveryError
+from collector.delivery.channel import DeliveryError, NotYetError
 from collector.delivery.remotes import StoredRemotes
-from collector.delivery.channel import NotYetError
 from collector.delivery.tickets import WAITS_FOR_THE_OTHER, NotMadeError, Tickets
 from collector.delivery.written import Pen, Templates, write_ticket
 from collector.model.message import TicketEvent, TicketMessage

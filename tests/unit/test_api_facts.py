@@ -73,12 +73,14 @@ def test_instants_are_of_the_page_so_that_a_script_can_tell_them_in_the_readers_
         (IncidentChange.ASSIGNED, "", "Given to: nobody in particular."),
         (IncidentChange.HELD, "practice_silent", "Notifies nobody: Practice silent"),
         (IncidentChange.HELD, "ada: server moves", "Notifies nobody: ada: server moves"),
-        (IncidentChange.RETURNED, LET_GO, "Nobody holds it any more: let go of by hand."),
+        (IncidentChange.RETURNED, LET_GO, "Nobody holds it any more: let go of by hand"),
         (IncidentChange.JOINED, "campaign:ransomware",
          "Campaign: Files are being encrypted at several practices at once."),
         (IncidentChange.JOINED, "Cabinet B", "Campaign: Cabinet B"),
-        (IncidentChange.RESOLVED, "recovered", "Resolved: it recovered."),
+        (IncidentChange.RESOLVED, "recovered", "Resolved: recovered"),
         (IncidentChange.RESOLVED, "retired: replaced", "Resolved: retired: replaced"),
+        (IncidentChange.RETURNED, "practice_silent speaks for it no longer",
+         "Nobody holds it any more: Practice silent speaks for it no longer"),
         (IncidentChange.COMMENTED, "recovered?", "Comment: recovered?"),
     ],
 )  # fmt: skip
@@ -86,8 +88,23 @@ def test_a_line_of_its_history_says_what_happened(what: IncidentChange, words: s
     assert said(what, words) == told
 
 
-def test_the_same_history_reads_in_french() -> None:
-    assert said(IncidentChange.RESOLVED, "recovered", Language.FR) == "Résolu : tout est rentré dans l’ordre."
+@pytest.mark.parametrize(
+    ("what", "words", "told"),
+    [
+        (IncidentChange.RESOLVED, "recovered", "Résolu : tout est rentré dans l’ordre"),
+        (IncidentChange.RESOLVED, "closed by <ada>: disk", "Résolu : clos par &lt;ada&gt; : disk"),
+        (IncidentChange.HELD, "snoozed by ada", "N’avertit personne : mis en veille par ada"),
+        (IncidentChange.RETURNED, "practice_silent speaks for it no longer",
+         "Plus rien ne le retient : Cabinet silencieux ne parle plus pour lui"),
+        (IncidentChange.TOLD, "page: ada (sms)", "Averti : appel : ada (sms)"),
+        (IncidentChange.COMMENTED, "the ticket was opened again", "Commentaire : le ticket a été rouvert"),
+        (IncidentChange.COMMENTED, "closed by ada: disk", "Commentaire : closed by ada: disk"),
+    ],
+)  # fmt: skip
+def test_what_we_say_reads_in_french_and_what_people_said_as_they_said_it(
+    what: IncidentChange, words: str, told: str
+) -> None:
+    assert said(what, words, Language.FR) == told
 
 
 @pytest.mark.parametrize("what", list(IncidentChange))

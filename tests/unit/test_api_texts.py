@@ -54,7 +54,7 @@ COMPOSED: list[tuple[str, type[StrEnum], tuple[str, ...]]] = [
     ("incident.ticket_", TicketState, ("",)),
 ]
 # What approving and ending a silence is refused for: the others are mistakes in its form.
-SILENCE_REFUSALS = (SilenceRefusal.OVER, SilenceRefusal.SAME_PERSON)
+SILENCE_REFUSALS = (SilenceRefusal.OVER, SilenceRefusal.SAME_PERSON, SilenceRefusal.NO_OPERATORS)
 TEXT_FIELDS = ("practice", "endpoint", "labels", "reason", "starts")
 
 
@@ -126,11 +126,12 @@ def composed() -> set[str]:
 def put_together() -> set[str]:
     """Of a silence's form, and of an incident's facts and history."""
     refused = {f"silence_refusal.{one}" for one in SILENCE_REFUSALS}
-    scopes = set(SilenceRefusal) - {SilenceRefusal.SAME_PERSON}
+    scopes = set(SilenceRefusal) - {SilenceRefusal.SAME_PERSON, SilenceRefusal.NO_OPERATORS}
     mistakes = {f"silence_fault.scope_{one}" for one in scopes} | {f"silence_fault.{one}" for one in mistakes_of_form()}
     fields = {f"silence_{kind}.{field}" for kind in ("field", "hint") for field in TEXT_FIELDS}
     facts = {key for key in read_texts(Language.EN) if key.startswith("fact.")}
-    return refused | mistakes | fields | facts | {f"rule.{name}" for name in RULE_NAMES}
+    notes = {key for key in read_texts(Language.EN) if key.startswith("note.")}
+    return refused | mistakes | fields | facts | notes | {f"rule.{name}" for name in RULE_NAMES}
 
 
 def mistakes_of_form() -> set[str]:

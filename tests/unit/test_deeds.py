@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from collector.escalation import deeds
-from collector.escalation.deeds import LONGEST_HOLD, SAME_CLICK, Outcome, Refusal
+from collector.escalation.deeds import LONGEST_ALONE, LONGEST_HOLD, SAME_CLICK, Outcome, Refusal
 from collector.escalation.incidents import Change
 from collector.model.campaign import CAMPAIGN, RANSOMWARE_SIGNATURE, tool_signature
 from collector.model.happening import Deed, Happening
@@ -114,6 +114,23 @@ def test_a_snooze_is_one_persons_and_ends_by_hand_too() -> None:
 def test_what_takes_two_people_cannot_be_snoozed_by_one(one: Incident) -> None:
     assert deeds.snooze(one, "ada", NOW + HOUR, "", NOW) is Refusal.NEEDS_TWO
     assert isinstance(acknowledged(one), Change)
+
+
+@pytest.mark.parametrize(
+    ("until", "refused"),
+    [(NOW + LONGEST_ALONE, None), (NOW + LONGEST_ALONE + timedelta(seconds=1), Refusal.TOO_LONG_ALONE)],
+)
+@pytest.mark.parametrize("one", [ENCRYPTED, ATTACK])
+def test_one_person_holds_back_what_takes_two_for_a_day_at_most(
+    one: Incident, until: datetime, refused: Refusal | None
+) -> None:
+    outcome = acknowledged(one, until)
+    assert (outcome if isinstance(outcome, Refusal) else None) is refused
+
+
+def test_however_long_is_usual_what_takes_two_comes_back_after_a_day() -> None:
+    usual = deeds.acknowledge(ENCRYPTED, "ada", None, 31 * DAY, "", NOW)
+    assert done(usual).incident.acknowledged_until == NOW + LONGEST_ALONE
 
 
 def test_an_incident_is_given_only_to_whom_the_provider_knows() -> None:

@@ -1,21 +1,23 @@
 """What a campaign does to its practices: it speaks for those without a ticket, and each is told of it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from collector.escalation.campaigns import inhibited, linked, to_be_told
+from collector.escalation.campaigns import ended, inhibited, linked, to_be_told
 from collector.judge import Record, judge_provider
 from collector.model.campaign import PROVIDER, Campaign, Fleet
-from collector.model.incident import Incident, IncidentChange
+from collector.model.incident import Closing, Incident, IncidentChange
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign as Setting
 from collector.model.rule_settings import RuleSettings
 from collector.model.snapshot import Snapshot
 from collector.rules.correlate import LONGEST
-from tests.factories import DAY, NOW, finding, incident
+from tests.factories import DAY, MINUTE, NOW, finding, incident
 from tests.unit.test_correlate import RANSOM, at_each, lasting
+
+TICK = timedelta(microseconds=1)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,27 @@ def test_what_was_before_a_campaign_is_not_of_it(opened_at: datetime, belongs: b
 def _incident(signature: str | None, ticketed: bool, at: datetime = NOW) -> Incident:
     known = incident(finding(signature=signature, since=at), at=at)
     return known.model_copy(update={"ticket_id": UUID(int=6)}) if ticketed else known
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_a_campaign_that_somebody_closed_speaks_until_it_is_seen_whether_it_is_over(still: bool) -> None:
+    policy = Policy(practice_id=PROVIDER, practice="Provider")
+    empty = Record(Snapshot(practice_id=PROVIDER), policy, (), ())
+    signals = at_each(NOW, NOW, NOW)
+    opened = judge_provider(empty, signals, Fleet(practices=3), None, NOW)
+    (campaign,) = opened.incidents
+    signals = [one._replace(campaign_id=campaign.incident_id) for one in signals]
+    closing = campaign.model_copy(update={"closing": Closing(by="ada", at=NOW, because="false alarm")})
+    closed = judge_provider(
+        Record(empty.snapshot, policy, (closing,), opened.tickets), signals, Fleet(practices=3), None, NOW + TICK
+    )
+    assert [one.lasts for one in closed.incidents] == [False]
+    assert to_be_told(signals, closed.incidents) == ended((closing,), closed.incidents) == frozenset()
+    record = Record(empty.snapshot, policy, closed.incidents, closed.tickets)
+    seen = judge_provider(record, signals if still else (), Fleet(practices=3), None, NOW + MINUTE)
+    assert [one.lasts for one in seen.incidents] == [still]
+    assert ended(closed.incidents, seen.incidents) == (frozenset() if still else {campaign.incident_id})
+    assert bool(to_be_told(signals, seen.incidents)) is not still
 
 
 def test_those_are_told_who_do_not_know_of_their_campaign_or_of_its_end() -> None:

@@ -98,6 +98,8 @@ def test_what_does_not_hold_is_told_with_what_was_expected_and_sent(tmp_path: Pa
             "gone: backup_mised, at: 0s",
             ["no incident here is called 'backup_mised'"],
         ),
+        ("found: backup_missed, at", "found: campaign, at", ["no rule here is called 'campaign'"]),
+        ("{silence: move, at: 1h, until: 2h, by: anna}", "{found: backup_missed, at: 1h, job: nas}", ["called: and"]),
         ("found: backup_missed, at: 0s", "found: backup_missed, at: soon", ["'soon' is no instant"]),
         ("found: backup_missed, at: 0s", "found: backup_missed, at: -1h", ["this lies before the start"]),
         ("found: backup_missed, at: 0s", "found: backup_missed, at: 0s, times: 3", ["every: 24h"]),

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.scenario.escalation.expectation import Among
 from collector.scenario.escalation.happenings import VERBS
 from collector.scenario.escalation.play import Outcome, play
 from collector.scenario.escalation.reading import read_scenarios
+from collector.scenario.escalation.seen import Among
 
 ROOT = Path(__file__).parents[2]
 FILES = [

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from collector.escalation.deeds import acknowledge
 from collector.escalation.holds import hold
-from collector.escalation.incidents import Reconciled
+from collector.escalation.incidents import Change, Reconciled
 from collector.model.escalation import Walk
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
@@ -156,6 +157,29 @@ def test_what_somebody_has_does_not_come_back_when_a_silence_ends() -> None:
 def test_what_somebody_has_comes_back_when_its_snooze_ends() -> None:
     held = only(at(NOW, acknowledged(NOW + DAY, snoozed_until=END, snoozed_by="ada")))
     assert only(at(END, held)).state is IncidentState.OPEN
+
+
+def test_whoever_takes_what_somebody_else_snoozed_keeps_it_when_that_ends() -> None:
+    snoozed = only(at(NOW, walking(snoozed_until=END, snoozed_by="ada")))
+    taken = acknowledge(snoozed, "bob", NOW + DAY, DAY, "", NOW + MINUTE)
+    assert isinstance(taken, Change)
+    held = at(NOW + MINUTE, taken.incident)
+    assert (only(held).walk.held_by, held.changes, held.next_due) == (None, (), NOW + DAY)
+    assert at(END, only(held)) == Reconciled(held.incidents, (), NOW + DAY)
+
+
+def test_what_one_silence_holds_another_that_begins_later_does_not_take_over_before_it_ends() -> None:
+    later = silence(since=NOW + MINUTE, until=NOW + DAY, silence_id=UUID(int=7))
+    held = at(NOW, walking(), silence(), later)
+    assert at(NOW + MINUTE, only(held), silence(), later) == Reconciled(held.incidents, (), END)
+    assert only(at(END, only(held), silence(), later)).walk.held_by == f"silence:{later.silence_id}"
+
+
+def test_history_says_what_has_ended_when_another_hold_begins_at_that_very_moment() -> None:
+    begins = silence(since=END, until=NOW + DAY)
+    assert told(at(END, acknowledged(), begins)) == [
+        (IncidentChange.HELD, "the acknowledgement has expired"), (IncidentChange.HELD, "ada: new server"),
+    ]  # fmt: skip
 
 
 def test_what_is_over_is_held_by_nothing() -> None:

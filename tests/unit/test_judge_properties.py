@@ -135,6 +135,18 @@ class Practice(RuleBasedStateMachine):
         repeated = again.judge(snapshot(self.machines.values(), self.jobs.values()), self.now)
         assert (repeated.changes, repeated.messages, repeated.next_due) == ((), (), verdict.next_due)
 
+    @precondition(lambda self: self.judged_at == self.now)
+    @rule(share=st.floats(0, 1, exclude_min=True, exclude_max=True), far=st.sampled_from([HOUR, 3 * DAY, 40 * DAY]))
+    def judge_before_it_is_due(self, share: float, far: timedelta) -> None:
+        """Nothing happens until then, and that it does not depends on no judgement."""
+        seen = snapshot(self.machines.values(), self.jobs.values())
+        now, early = (House(self.house.policy, self.house.orders, (), dict(self.house.known)) for _ in range(2))
+        now.tickets, early.tickets = dict(self.house.tickets), dict(self.house.tickets)
+        due = now.judge(seen, self.now).next_due
+        verdict = early.judge(seen, self.now + ((due - self.now) if due else far) * share)
+        assert (verdict.changes, verdict.messages, verdict.next_due) == ((), (), due)
+        assert early.incidents == self.house.incidents
+
     def is_believed(self, closed: Incident) -> bool:
         return closed.resolved_at is not None and self.now - closed.resolved_at < BOOK.closed_by_hand_for
 

@@ -110,6 +110,11 @@ def test_a_channel_that_told_two_people_hears_once_that_it_is_over() -> None:
     assert farewell(after, policy(), BOOK, NOW) == (after, ())
 
 
+def test_a_channel_that_has_gone_hears_nothing_any_more() -> None:
+    _, sent = farewell(told_before(Told(channel="gone", person="eve"), Told(channel="mail")), policy(), BOOK, NOW)
+    assert [one.channel for one in sent] == ["mail"]
+
+
 def test_what_lasts_says_no_farewell() -> None:
     lasting = incident(told=(Told(channel="mail"),))
     assert farewell(lasting, policy(), BOOK, NOW) == (lasting, ())
@@ -122,4 +127,4 @@ def test_whoever_is_on_call_now_is_told(now: datetime, person: str) -> None:
     _, sent, (change,) = walked(one, Decision((0,), None), policy(), ROSTER, now)
     assert [one.message.person for one in sent] == [person]  # type: ignore[union-attr]
     assert change.what is IncidentChange.TOLD
-    assert change.said.startswith(f"page: {person} by ")
+    assert change.said.startswith(f"page: {person} (")

@@ -8,16 +8,20 @@ import typer
 
 from collector.cli.commands import app
 from collector.config import PREFIX, Settings
+from collector.configuration.read import read_files
 from collector.delivery.alertmanager import INTERVALS, alert_of
 from collector.delivery.apprise_service import LONGEST_TITLE
+from collector.delivery.inbound import Sealed, parse
 from collector.delivery.pace import MOST_SINGLES, READABLE_RATE
-from collector.delivery.trial import WHO, trial_notices
-from collector.delivery.written import Pen, Templates
+from collector.delivery.trial import WHO, trial_notices, trial_tickets
+from collector.delivery.written import Pen, Templates, write_ticket
 from collector.intake.admission import TOKEN_BYTES
 from collector.intake.app import SCRIPTS_BURST
 from collector.intake.body import BATCH_ITEMS, SINGLE_LIMIT
 from collector.intake.contract import LATEST_ACCEPTED
 from collector.intake.incoming import BATCH_LIMIT
+from collector.model.channels import WebhookChannel
+from collector.model.happening import Deed
 from collector.model.slug import LONGEST_SLUG
 from collector.rules.registry import RULES
 from collector.store.job_slugs import MOST_SLUGS
@@ -55,8 +59,8 @@ def test_the_rules_table_names_every_rule() -> None:
 
 def test_every_make_target_it_names_exists() -> None:
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"`?make (\w+)", README)) <= targets
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"`?make ([\w-]+)", README)) <= targets
 
 
 def test_every_path_it_names_exists() -> None:
@@ -92,6 +96,33 @@ def _default(setting: str) -> object:
 )
 def test_the_limits_it_names_are_those_of_the_code(sentence: str) -> None:
     assert sentence in " ".join(README.split())
+
+
+def _tickets(language: str) -> str:
+    """The one block of that language in the section about tickets."""
+    text = README.partition("\n## Tickets\n")[2].partition("\n## ")[0]
+    [block] = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+def test_the_webhook_shown_is_one_and_so_is_what_comes_back_by_it() -> None:
+    book = read_files([("shown.yaml", _tickets("yaml"))]).book
+    assert book
+    channel = book.channels[book.tickets]
+    assert isinstance(channel, WebhookChannel)
+    assert channel.inbound
+    taken = parse(Sealed("1", "", "", _tickets("json").encode()), NOW)
+    assert (taken.deed, taken.by, taken.said) == (Deed.CLOSED, "paul", "done")
+
+
+def test_the_template_shown_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "fr").mkdir()
+    (tmp_path / "fr" / "ticket.txt").write_text(_tickets("jinja"))
+    failed: list[str] = []
+    (opened, _) = trial_tickets(NOW)
+    written = write_ticket(opened, Pen("fr", "UTC", "https://vigie.example", Templates(tmp_path, failed.append)))
+    assert (written.subject[0], written.subject[:6] != "[Vigie", failed) == ("[", True, [])
+    assert "https://vigie.example/noc/incidents/" in written.body
 
 
 def test_it_counts_the_services_that_apprise_knows() -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from collector.escalation.incidents import REOPEN_WINDOW, Reconciled, reconcile
-from collector.model.book import DEFAULT, WATCH, Book, Flapping, Route
+from collector.escalation.incidents import NOBODY_LEFT, REOPEN_WINDOW, Reconciled, reconcile
+from collector.model.book import DEFAULT, WATCH, Book, Flapping, Person, Route
+from collector.model.campaign import RANSOMWARE_SIGNATURE, tool_signature
 from collector.model.escalation import EscalationPolicy, Step, Walk
 from collector.model.finding import Finding, Severity
 from collector.model.incident import Closing, Incident, IncidentChange, IncidentState
@@ -18,7 +19,9 @@ from tests.factories import DAY, HOUR, MINUTE, NOW, finding, incident, policy
 LATER = NOW + HOUR
 TICK = timedelta(microseconds=1)
 PAGING = EscalationPolicy(name="paging", steps=(Step(after=timedelta(0), action="page", to=("ada",)),))
+ADA = {"ada": Person(page=("sms",))}
 BOOK = Book(
+    people=ADA,
     policies={DEFAULT.name: DEFAULT, PAGING.name: PAGING},
     routes=(Route(name="worst", policy=PAGING.name, severities=frozenset({Severity.CRITICAL})),),
 )
@@ -137,8 +140,18 @@ def test_who_was_not_told_yet_is_told_by_how_bad_it_is_now(
 
 
 def test_policy_that_is_edited_meanwhile_is_not_the_one_that_it_walks() -> None:
-    (now,) = reconciled([incident(book=BOOK)], finding(), book=Book()).incidents
+    (now,) = reconciled([incident(book=BOOK)], finding(), book=Book(people=ADA)).incidents
     assert now.escalation == PAGING
+
+
+def test_steps_that_tell_nobody_who_is_there_still_are_led_on_by_todays() -> None:
+    known = incident(book=BOOK)
+    walked = known.model_copy(update={"walk": known.walk.after((0,), NOW)})
+    led = reconciled([walked], finding(), book=Book())
+    (now,) = led.incidents
+    assert (now.escalation, now.walk.number, now.walk.taken) == (DEFAULT, 2, ())
+    assert [(change.what, change.said) for change in led.changes] == [(IncidentChange.RETURNED, NOBODY_LEFT)]
+    assert told(reconciled(led.incidents, finding(), book=Book())) == []
 
 
 @pytest.mark.parametrize("state", [IncidentState.OPEN, IncidentState.ACKNOWLEDGED])
@@ -209,6 +222,17 @@ def test_what_was_closed_by_hand_comes_back_if_it_is_found_still(early: timedelt
         assert [one.ticket_id for one in done.incidents] == [UUID(int=1)], "its ticket opens again at once"
 
 
+@pytest.mark.parametrize(
+    ("signature", "back"), [(RANSOMWARE_SIGNATURE, True), (tool_signature("restic"), False), (None, False)]
+)
+def test_encryption_is_closed_away_by_nobody(signature: str | None, back: bool) -> None:
+    known = incident(finding(signature=signature), closing=Closing(by="ada", at=LATER, because="fixed"))
+    closed = reconciled([known], finding(signature=signature))
+    assert closed.next_due == LATER + (timedelta(seconds=1) if back else BOOK.closed_by_hand_for)
+    found = reconciled(closed.incidents, finding(signature=signature), now=LATER + timedelta(seconds=1))
+    assert (IncidentChange.REOPENED in told(found)) is back
+
+
 def test_what_was_closed_by_hand_does_not_come_back_by_what_is_grey() -> None:
     until = LATER + BOOK.closed_by_hand_for
     assert reconciled([closed_by_hand()], finding(grey="catching_up"), now=until) == Reconciled((), (), None)
@@ -231,6 +255,7 @@ def test_what_is_gone_after_it_was_closed_stays_closed_and_relapses_as_any_other
     assert told(relapse) == [IncidentChange.REOPENED]
 
 
+IN_HISTORY = [(IncidentChange.FLAPPING, True)]
 FLAPPING = Book(flapping=Flapping(times=3, within=DAY, quiet=2 * HOUR))
 
 
@@ -273,7 +298,8 @@ def test_what_flaps_stays_open_until_it_has_been_quiet(early: timedelta, open_: 
     toggled = Toggled()
     toggled.flap(3)
     quiet = toggled.look(NOW + HOUR, found=False)
-    assert (quiet.changes, quiet.next_due) == ((), NOW + 3 * HOUR)
+    assert ([(one.what, one.quiet) for one in quiet.changes], quiet.next_due) == (IN_HISTORY, NOW + 3 * HOUR)
+    assert toggled.look(NOW + 2 * HOUR, found=False).changes == ()
     over = toggled.look(NOW + 3 * HOUR - early, found=False)
     assert (told(over), over.incidents[0].lasts) == ([] if open_ else [IncidentChange.RESOLVED], open_)
 
@@ -283,17 +309,21 @@ def test_what_flaps_and_comes_back_is_no_news_and_must_be_quiet_from_then() -> N
     walked = toggled.flap(3).walk
     toggled.look(NOW + HOUR, found=False)
     back = toggled.look(NOW + 2 * HOUR, found=True)
-    assert (back.changes, back.incidents[0].walk, back.incidents[0].quiet_since) == ((), walked, None)
+    assert [(one.what, one.quiet) for one in back.changes] == IN_HISTORY
+    assert (back.incidents[0].walk, back.incidents[0].quiet_since) == (walked, None)
     assert toggled.look(NOW + 4 * HOUR, found=False).next_due == NOW + 6 * HOUR
     assert len(toggled.known[0].openings) == 3
 
 
-@pytest.mark.parametrize(("after", "flapping"), [(DAY, True), (DAY + TICK, False)])
-def test_what_lasts_for_longer_than_it_may_flap_flaps_no_more(after: timedelta, flapping: bool) -> None:
+@pytest.mark.parametrize(("after", "flapping"), [(DAY - TICK, True), (DAY, False)])
+@pytest.mark.parametrize("found", [True, False])
+def test_what_lasts_for_longer_than_it_may_flap_flaps_no_more(after: timedelta, flapping: bool, found: bool) -> None:
     toggled = Toggled()
     last = max(toggled.flap(3).openings)
-    toggled.look(last + after, found=True)
+    assert toggled.look(last + HOUR, found=True).next_due == last + DAY
+    toggled.look(last + after, found=found)
     assert toggled.known[0].flapping is flapping
+    assert toggled.known[0].lasts is (found or flapping)
 
 
 def test_severity_that_goes_up_and_down_stops_to_walk_anew() -> None:
@@ -312,3 +342,16 @@ def test_flapping_incident_that_becomes_worse_than_ever_walks_the_steps_of_that(
     known = known.model_copy(update={"walk": known.walk.after((0,), NOW)})
     (now,) = reconciled([known], finding(severity=Severity.CRITICAL)).incidents
     assert (now.escalation, now.walk.number, now.walk.taken) == (PAGING, 2, ())
+
+
+def test_what_somebody_has_stays_theirs_while_it_comes_and_goes() -> None:
+    known = acknowledged(incident(finding(severity=Severity.WARNING), flapping=True, snoozed_until=NOW + DAY))
+    (now,) = reconciled([known], finding(severity=Severity.CRITICAL), book=FLAPPING).incidents
+    assert (now.severity, now.state) == (Severity.CRITICAL, IncidentState.ACKNOWLEDGED)
+    assert (now.acknowledged_by, now.snoozed_until, now.walk) == ("ada", NOW + DAY, known.walk)
+
+
+def test_what_comes_back_worse_has_come_back_once() -> None:
+    known = incident(finding(severity=Severity.WARNING), flapping=True, quiet_since=NOW)
+    (now,) = reconciled([known], finding(severity=Severity.CRITICAL), book=FLAPPING).incidents
+    assert now.openings == (NOW, LATER)

@@ -62,6 +62,7 @@ class History:
 
     rows: list[Transaction]
     asked: list[str] = field(default_factory=list)
+    refuses: dict[int, int] = field(default_factory=dict)  # with which status, by transaction
 
     async def transactions(self, query: str, *, newest: bool = False, limit: int = PAGE) -> Sequence[Transaction]:
         self.asked.append(query)
@@ -73,6 +74,8 @@ class History:
         return [row for row in fits if row.id > start][:limit]
 
     async def words_of(self, transaction: Transaction) -> str:
+        if status := self.refuses.get(transaction.id):
+            raise RefusedError(status, "")
         return f"words {transaction.id}"
 
 
@@ -94,6 +97,18 @@ async def test_what_was_committed_late_is_read_within_the_overlap() -> None:
 async def test_a_ticket_is_read_after_what_was_seen_of_it() -> None:
     history = History([_row(10), _row(11), _row(12, ticket=2)])
     assert await _numbers(history, [_watched(1, "10")], "12") == (["11"], "12")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_words_that_are_withheld_keep_nothing_else_from_being_read(status: int) -> None:
+    history = History([_row(10), _row(11)], refuses={10: status})
+    found = await look(cast("Rest", history), [_watched(1, "4")], "9")
+    assert [one.said for read in found.read for one in read.happenings] == ["", "words 11"]
+
+
+async def test_words_that_cannot_be_had_now_are_asked_for_again() -> None:
+    with pytest.raises(RefusedError):
+        await look(cast("Rest", History([_row(10)], refuses={10: 401})), [_watched(1, "4")], "9")
 
 
 async def test_more_than_a_page_is_read_to_its_end() -> None:

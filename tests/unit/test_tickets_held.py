@@ -5,6 +5,7 @@ from datetime import timedelta
 from collector.escalation.oncall import Roster
 from collector.escalation.orders import Orders
 from collector.model.book import DEFAULT, WATCH, Book, Route
+from collector.model.channels import Secret, WebhookChannel
 from collector.model.escalation import EscalationPolicy, Step
 from collector.model.finding import Severity
 from collector.model.heartbeat import Role, RunStatus
@@ -123,18 +124,40 @@ def test_flapping_is_said_once_and_stops_the_messages() -> None:
 def to(system: str, *rules: str) -> dict[str, object]:
     """A policy and its route to one ticket system."""
     one = EscalationPolicy(name=system, steps=(Step(after=timedelta(0), action="ticket", to=(system,)),))
-    return {"policies": {system: one, "default": DEFAULT}, "routes": (Route(name=system, policy=system, rules=rules),)}
+    routes = (Route(name=system, policy=system, rules=rules),)
+    return {"policies": {system: one, "default": DEFAULT}, "routes": routes, "channels": {system: DESK}}
+
+
+DESK = WebhookChannel(kind="webhook", url="https://desk.example", secret=Secret(env="KEY"))  # type: ignore[arg-type]
 
 
 def test_ticket_goes_to_the_system_that_its_step_names_and_is_told_there_from_then_on() -> None:
     house = House(orders=orders(**to("helpdesk", "backup_failed")))
     house.judge(snapshot(jobs=FAILING), NOW)
     house.judge(snapshot(jobs=WELL), NOW + HOUR)
-    house.orders = orders()
+    house.orders = orders(channels={"helpdesk": DESK})
     house.judge(snapshot(jobs=FAILING), NOW + 2 * HOUR)
     assert [(one.channel, one.message.event) for one in house.sent] == [  # type: ignore[union-attr]
         ("helpdesk", OPENED), ("helpdesk", RESOLVED), ("helpdesk", REOPENED),
     ]  # fmt: skip
+
+
+def test_what_comes_back_once_its_ticket_system_has_gone_comes_to_a_new_ticket() -> None:
+    house = House(orders=orders(**to("helpdesk", "backup_failed")))
+    house.judge(snapshot(jobs=FAILING), NOW)
+    house.judge(snapshot(jobs=WELL), NOW + HOUR)
+    house.orders = orders()
+    house.judge(snapshot(jobs=FAILING), NOW + 2 * HOUR)
+    assert (house.sent[-1].channel, house.told[-1]) == ("tickets", OPENED)
+
+
+def test_a_step_whose_ticket_system_has_gone_opens_its_ticket_where_others_open() -> None:
+    late = EscalationPolicy(name="default", steps=(Step(after=HOUR, action="ticket", to=("helpdesk",)),))
+    house = House(orders=orders(policies={"default": late}, channels={"helpdesk": DESK}))
+    house.judge(snapshot(jobs=FAILING), NOW)
+    house.orders = orders()
+    house.judge(snapshot(jobs=FAILING), NOW + HOUR)
+    assert [(one.channel, one.message.event) for one in house.sent] == [("tickets", OPENED)]  # type: ignore[union-attr]
 
 
 def test_jobs_move_to_the_ticket_of_their_server_in_another_system() -> None:

@@ -102,6 +102,26 @@ def test_a_ticket_that_went_into_another_names_it() -> None:
     assert "is over" not in written.body
 
 
+@pytest.mark.parametrize("resolution", ["closed by paul: looked fine to me", "retired: replaced by a new one"])
+def test_what_did_not_recover_is_not_said_to_be_over(resolution: str) -> None:
+    closed = over(resolution=resolution)
+    texts = [
+        write_ticket(ticket(closed, over(resolution="recovered"), event=TicketEvent.RESOLVED), pen("en")).body,
+        write_notice(notice(NoticeKind.RESOLVED, incident=closed), pen("en")).body,
+    ]
+    for text in texts:
+        assert resolution in text
+        assert "Closed" in text
+        assert "All of this is over" not in text
+    digest = write_digest([notice(NoticeKind.RESOLVED, incident=closed)], pen("en")).body
+    assert ("Closed: " in digest, "Over: " in digest) == (True, False)
+
+
+def test_a_title_is_said_without_what_its_incident_does_not_tell() -> None:
+    assert words_in("en").title("backup_missed", "not_run", {}) == "Backup missed: "
+    assert words_in("en").title("endpoint_alert", "malware", {"endpoint": "PC"}) == " on PC"
+
+
 def test_the_subject_stays_when_what_is_worse_joins_and_what_was_first_changes() -> None:
     first = line(reason="never_reported")
     worse = line(rule="ransomware_signature", reason="at_once", opened_at=NOW + HOUR)

@@ -4,29 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from collector.configuration.faults import Steps
 from collector.scenario.escalation.forms import ExpectForm, ScenarioForm, SentForm, TicketForm, ToldForm
-from collector.scenario.escalation.seen import Message, Seen
+from collector.scenario.escalation.seen import SENT, Among, Message, Seen
 from collector.scenario.escalation.stage import Stage, known, read_moment
 from collector.scenario.look import Difference, Wrong
 from collector.scenario.moment import Clock
-
-
-class Among(StrEnum):
-    """What kind of thing is expected, as it is told."""
-
-    TICKETS = "tickets"
-    PAGES = "pages"
-    NOTICES = "notices"
-    OVER = "over"
-    HELD = "held"
-    REFUSED = "refused"
-    WALKS = "walks"
-
-
-_SENT = (Among.TICKETS, Among.PAGES, Among.NOTICES, Among.OVER)
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ def _read(form: ExpectForm, stage: Stage, way: Steps, line_of: Callable[[Steps],
     for among in (Among.HELD, Among.WALKS):
         for name in getattr(form, among):
             known(name, stage.names, (*way, among.value, name), "incident")
-    sent = {among: tuple(_expected(getattr(form, among), stage, (*way, among.value))) for among in _SENT}
+    sent = {among: tuple(_expected(getattr(form, among), stage, (*way, among.value))) for among in SENT}
     return Expectation(read_moment(stage.clock, form.at, (*way, "at")), line_of(way), form, sent)
 
 
@@ -100,7 +84,7 @@ def _expected(forms: Iterable[SentForm], stage: Stage, way: Steps) -> Iterator[E
 
 def compare(expectation: Expectation, seen: Seen, clock: Clock) -> tuple[Difference, ...]:
     form = expectation.form
-    wrong = [one for among in _SENT for one in _sent(among, expectation.sent[among], seen.sent(among.value), clock)]
+    wrong = [one for among in SENT for one in _sent(among, expectation.sent[among], seen.sent(among), clock)]
     wrong += _mapped(Among.HELD, form.held, seen.held, others=True)
     wrong += _mapped(Among.WALKS, form.walks, seen.walks, others=False)
     return (*wrong, *_counted(Among.REFUSED, form.refused, seen.refused))

@@ -14,14 +14,14 @@ _NOWHERE = "a machine"
 
 
 def finding_of(event: Found | Campaigned, at: datetime) -> Finding:
-    return _of_practice(event, at) if isinstance(event, Found) else _of_provider(event, at)
+    return _found(event, at) if isinstance(event, Found) else _campaign(event, at)
 
 
-def _of_practice(event: Found, at: datetime) -> Finding:
+def _found(event: Found, at: datetime) -> Finding:
     subject = _subject(event)
     # What protection alerts to hangs on its machine (collector/rules/endpoint_alert.py); all else has its own ticket.
     root = endpoint_subject(named_id(event.endpoint or _NOWHERE)) if event.alert else subject
-    told = {"job": event.job, "endpoint": event.endpoint, "alert": event.alert}
+    told = {name: getattr(event, name) for name in ("job", "endpoint", "alert", "channel")}
     return Finding(
         rule=event.found,
         subject=subject,
@@ -38,6 +38,8 @@ def _of_practice(event: Found, at: datetime) -> Finding:
 
 def _subject(event: Found) -> Subject:
     endpoint = named_id(event.endpoint) if event.endpoint else None
+    if event.channel:
+        return Subject(f"channel:{event.channel}")
     if event.job:
         return job_subject(endpoint, event.job)
     if event.alert:
@@ -45,7 +47,7 @@ def _subject(event: Found) -> Subject:
     return endpoint_subject(endpoint) if endpoint else PRACTICE
 
 
-def _of_provider(event: Campaigned, at: datetime) -> Finding:
+def _campaign(event: Campaigned, at: datetime) -> Finding:
     subject = Pattern(event.campaign).subject
     others = [f"Cabinet {number}" for number in range(1, event.practices + 1)]
     facts = {

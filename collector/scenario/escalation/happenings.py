@@ -31,13 +31,18 @@ class Repeated(Event):
 
 
 class Found(Repeated):
-    """A rule finds something from now on, and opens an incident, or brings back one of the last week."""
+    """A rule finds something from now on, and opens an incident, or brings back one of the last week.
+
+    Of the practice; `own_outage` and `undelivered` are of the provider.
+    """
 
     found: Word
     severity: Severity = Severity.CRITICAL
     job: Word | None = None
     endpoint: Word | None = None
     alert: Word | None = None
+    channel: Word | None = None
+    """Whose messages were given up, of `undelivered`."""
     reason: Word = "found"
     signature: Word | None = None
     """What it has in common with the same trouble elsewhere, as `ransomware_signature`."""

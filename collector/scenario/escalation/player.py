@@ -9,7 +9,7 @@ from collector.escalation.deeds import Refusal
 from collector.escalation.incidents import REOPEN_WINDOW, Change
 from collector.escalation.orders import Orders
 from collector.judge import Record, Verdict, escalate
-from collector.model.campaign import CAMPAIGN, Campaign
+from collector.model.campaign import CAMPAIGN, OWN_OUTAGE, Campaign
 from collector.model.finding import Evaluation, Finding
 from collector.model.incident import Incident, Ticket
 from collector.model.message import Addressed, TicketMessage
@@ -17,6 +17,7 @@ from collector.model.policy import Policy
 from collector.model.silence import Silence
 from collector.model.snapshot import Snapshot
 from collector.model.subject import Subject
+from collector.model.undelivered import UNDELIVERED
 from collector.model.value import earliest
 from collector.scenario.escalation.finding import finding_of
 from collector.scenario.escalation.hands import done
@@ -34,6 +35,7 @@ from collector.scenario.escalation.silences import changed, silence_of
 from collector.scenario.escalation.stage import OF_INCIDENT, Placed, Stage, called, name_in
 from collector.scenario.player import SHORTEST_STEP
 
+OF_PROVIDER = frozenset({CAMPAIGN, OWN_OUTAGE, UNDELIVERED})
 # Nobody can do anything to what was never found.
 NOT_FOUND = "not_found"
 
@@ -131,8 +133,9 @@ class Player:
         self._found_more = True
         match placed.event:
             case Found() | Campaigned() as event:
-                desk = self.practice if isinstance(event, Found) else self.provider
-                desk.find(called(event), finding_of(event, placed.at))
+                finding = finding_of(event, placed.at)
+                desk = self.provider if finding.rule in OF_PROVIDER else self.practice
+                desk.find(called(event), finding)
             case Gone(gone=name):
                 self._desk(name).findings.pop(name, None)
             case Turned(turns=severity, of=name):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from itertools import chain
 
 from collector.model.escalation import Action
@@ -17,16 +18,30 @@ QUIET = "quiet"
 _TICKET = "ticket."
 
 
+class Among(StrEnum):
+    """What kind of thing is expected, as it is told."""
+
+    TICKETS = "tickets"
+    PAGES = "pages"
+    NOTICES = "notices"
+    OVER = "over"
+    HELD = "held"
+    REFUSED = "refused"
+    WALKS = "walks"
+
+
+SENT = (Among.TICKETS, Among.PAGES, Among.NOTICES, Among.OVER)
+
+
 @dataclass(frozen=True)
 class Message:
-    """`among` is the list of `expect` that it belongs to; `event` is a ticket's."""
+    """`event` is a ticket's, `times` how often a step was taken."""
 
-    among: str
+    among: Among
     at: datetime
     to: str
     of: tuple[str, ...]
     severity: Severity
-    title: str
     event: str | None = None
     person: str | None = None
     times: int = 1
@@ -36,9 +51,9 @@ class Message:
         to, message = one.addressed
         if isinstance(message, TicketMessage):
             event = message.event.value.removeprefix(_TICKET)
-            return cls("tickets", one.at, to, one.of, message.severity, message.title, event)
+            return cls(Among.TICKETS, one.at, to, one.of, message.severity, event)
         severity = message.incident.severity
-        return cls(_among(message), one.at, to, one.of, severity, message.title, None, message.person, message.times)
+        return cls(_among(message), one.at, to, one.of, severity, person=message.person, times=message.times)
 
     def write(self, clock: Clock) -> str:
         whom = f"{self.to} ({self.person})" if self.person else self.to
@@ -47,10 +62,10 @@ class Message:
         return ", ".join(one for one in (*said, clock.write(self.at)) if one)
 
 
-def _among(notice: Notice) -> str:
+def _among(notice: Notice) -> Among:
     if notice.kind is NoticeKind.RESOLVED:
-        return "over"
-    return "pages" if notice.action is Action.PAGE else "notices"
+        return Among.OVER
+    return Among.PAGES if notice.action is Action.PAGE else Among.NOTICES
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,7 @@ class Seen:
     walks: Mapping[str, str]
     refused: tuple[str, ...]
 
-    def sent(self, among: str) -> Sequence[Message]:
+    def sent(self, among: Among) -> Sequence[Message]:
         return [one for one in self.messages if one.among == among]
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from collector.configuration.faults import Steps, did_you_mean
 from collector.escalation.oncall import Roster
 from collector.model.book import Book
-from collector.model.campaign import PROVIDER, PROVIDER_NAME
+from collector.model.campaign import CAMPAIGN, PROVIDER, PROVIDER_NAME
 from collector.model.policy import Policy
 from collector.model.rule_settings import RuleSettings
 from collector.scenario.escalation.forms import ScenarioForm
@@ -33,8 +33,8 @@ from collector.scenario.escalation.happenings import (
 from collector.scenario.moment import Clock, local_instant
 from collector.scenario.stage import PRACTICE_ID, MisplacedError
 
-RULES = frozenset(RuleSettings.model_fields)
-CAMPAIGN_NAME = "campaign"
+# A campaign has an event of its own.
+RULES = frozenset(RuleSettings.model_fields) - {CAMPAIGN}
 # By which key an event says which incident, or which silence, it is about.
 OF_INCIDENT: Mapping[type[AnyEvent], str] = {
     Gone: "gone", Turned: "of", Acknowledged: "acknowledge", LetGo: "let_go", Snoozed: "snooze", Woken: "wake",
@@ -102,7 +102,7 @@ def called(event: Repeated) -> str:
     """What a story calls it."""
     if isinstance(event, Found):
         return event.called or event.found
-    return event.called or CAMPAIGN_NAME
+    return event.called or CAMPAIGN
 
 
 def known(name: str, names: Iterable[str], steps: Steps, what: str) -> None:
@@ -111,15 +111,23 @@ def known(name: str, names: Iterable[str], steps: Steps, what: str) -> None:
 
 
 def _check(events: Sequence[tuple[Steps, AnyEvent]], names: frozenset[str]) -> None:
-    """Every name that an event uses is one that another gave."""
+    """Every name that an event uses is one that another gave, to one thing alone."""
+    things: dict[str, frozenset[tuple[str, object]]] = {}
     silences = frozenset(event.silence for _, event in events if isinstance(event, Silenced))
     for steps, event in events:
         if isinstance(event, Found):
             known(event.found, RULES, (*steps, "found"), "rule")
+        if isinstance(event, Repeated) and things.setdefault(called(event), _thing(event)) != _thing(event):
+            raise MisplacedError(steps, f"something else is {called(event)!r} already", "called: and a name of its own")
         if about := name_in(event, OF_INCIDENT):
             known(about.name, names, (*steps, about.key), "incident")
         if about := name_in(event, OF_SILENCE):
             known(about.name, silences, (*steps, about.key), "silence")
+
+
+def _thing(event: Repeated) -> frozenset[tuple[str, object]]:
+    """What it is about, whatever is said of it."""
+    return frozenset(event.model_dump(include={"found", "job", "endpoint", "alert", "channel", "campaign"}).items())
 
 
 def name_in(event: AnyEvent, keys: Mapping[type[AnyEvent], str]) -> Reference | None:

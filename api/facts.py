@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from babel import Locale
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
-from api.language import Texts
+from api.language import Texts, locale_of
 from api.moments import Moments
 from collector.escalation.deeds import CLOSED_THERE, REOPENED_THERE
 from collector.model.campaign import CAMPAIGN
@@ -25,7 +24,12 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _BYTES = frozenset({"bytes", "usual_bytes"})
 _SECONDS = frozenset({"seconds", "usual_seconds", "usually_s", "off_s", "interval_s"})
 # Where it is Vigie that speaks; elsewhere people do, but for a ticket that was closed or opened without a word.
-_OURS = frozenset({IncidentChange.RETURNED, IncidentChange.HELD, IncidentChange.TOLD, IncidentChange.RESOLVED})
+_OURS = frozenset(
+    {
+        IncidentChange.RETURNED, IncidentChange.HELD, IncidentChange.TOLD, IncidentChange.FLAPPING,
+        IncidentChange.RESOLVED,
+    }
+)  # fmt: skip
 _WORDLESS = frozenset({CLOSED_THERE, REOPENED_THERE})
 
 
@@ -79,8 +83,6 @@ class Telling:
                 return self.texts.reason(".".join(entry.said.split(":")[:2]))
             case IncidentChange.HELD if f"rule.{entry.said}" in self.texts.by_key:
                 return self.texts.rule(entry.said)
-            case IncidentChange.FLAPPING:
-                return Markup()
         return self._note(entry.said) if entry.what in _OURS or entry.said in _WORDLESS else self._dated(entry.said)
 
     def _note(self, said: str) -> Markup:
@@ -120,4 +122,4 @@ def _size(count: int, texts: Texts) -> str:
     size, unit = float(count), 0
     while size >= 1_000 and unit < len(_UNITS) - 1:  # decimal, as backup tools and disks count
         size, unit = size / 1_000, unit + 1
-    return f"{format_decimal(round(size, 1), locale=Locale(texts.language))} {_UNITS[unit]}"
+    return f"{format_decimal(round(size, 1), locale=locale_of(texts.language))} {_UNITS[unit]}"

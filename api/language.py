@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from babel import Locale
@@ -29,14 +30,15 @@ class Texts:
     """Called with a key and the words to fill in, which are escaped."""
 
     language: Language
-    by_key: Mapping[str, str]
+    by_key: Mapping[str, Markup]
 
     def __call__(self, key: str, **words: object) -> Markup:
-        return Markup(self.by_key[key]).format(**words)  # noqa: S704 - our own texts; format() escapes the words
+        text = self.by_key[key]
+        return text.format(**words) if words else text
 
     def count(self, key: str, number: int) -> Markup:
         """The text for a number of things, by the language's own plural."""
-        plural = Locale(self.language).plural_form(number)
+        plural = locale_of(self.language).plural_form(number)
         return self(f"{key}.{'one' if plural == 'one' else 'other'}", n=number)
 
     def reason(self, code: str) -> Markup:
@@ -50,8 +52,18 @@ class Texts:
         return self(key) if key in self.by_key else escape(name)
 
 
+@cache
+def locale_of(language: Language) -> Locale:
+    """Made once: a page asks hundreds of times."""
+    return Locale(language)
+
+
 def load_texts() -> dict[Language, Texts]:
-    return {language: Texts(language, read_texts(language)) for language in Language}
+    return {language: Texts(language, _marked_up(read_texts(language))) for language in Language}
+
+
+def _marked_up(texts: Mapping[str, str]) -> dict[str, Markup]:
+    return {key: Markup(text) for key, text in texts.items()}  # noqa: S704 - our own; what fills them is escaped
 
 
 def read_texts(language: Language) -> dict[str, str]:

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from babel import Locale
 from babel.dates import format_datetime, format_timedelta
 from markupsafe import Markup
 
-from api.language import Language
+from api.language import Language, locale_of
 
 _LONG: Mapping[Language, tuple[str, str]] = {
     Language.FR: ("EEEE d MMMM 'à' HH:mm", "EEEE d MMMM y 'à' HH:mm"),
@@ -60,11 +59,11 @@ class Moments:
     def length(self, seconds: int) -> str:
         """How long that is, by its one unit that still says something."""
         length = timedelta(seconds=abs(seconds))
-        return format_timedelta(length, granularity=_unit(length), threshold=math.inf, locale=Locale(self.language))
+        return format_timedelta(length, granularity=_unit(length), threshold=math.inf, locale=locale_of(self.language))
 
     def clock(self) -> Markup:
         """When the page was made, to the second."""
-        words = format_datetime(self.now, "HH:mm:ss", self._zone, Locale(self.language))
+        words = format_datetime(self.now, "HH:mm:ss", self._zone, locale_of(self.language))
         return self._time(self.now, "clock", words)
 
     def _distance(self, instant: datetime, *, towards: bool) -> str:
@@ -74,12 +73,12 @@ class Moments:
             granularity=_unit(distance),
             threshold=math.inf,
             add_direction=towards,
-            locale=Locale(self.language),
+            locale=locale_of(self.language),
         )
 
     def _dated(self, instant: datetime, patterns: tuple[str, str]) -> str:
         same_year = instant.astimezone(self._zone).year == self.now.astimezone(self._zone).year
-        return format_datetime(instant, patterns[not same_year], self._zone, Locale(self.language))
+        return format_datetime(instant, patterns[not same_year], self._zone, locale_of(self.language))
 
     def _time(self, instant: datetime, kind: str, words: str) -> Markup:
         iso = instant.astimezone(UTC).isoformat(timespec="seconds")

@@ -146,7 +146,7 @@ def _since(written: str, zone: str, now: datetime, faults: dict[str, str]) -> da
     except (ValueError, OverflowError):
         faults["starts"] = "unreadable"
         return now
-    if abs(since - now) > LONGEST:  # a year that was mistyped
+    if since - now > LONGEST:  # a year that was mistyped
         faults["starts"] = "far"
         return now
     return since

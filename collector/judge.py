@@ -10,6 +10,7 @@ from collector.escalation.decide import Decision, decide
 from collector.escalation.holds import hold
 from collector.escalation.incidents import Change, Reconciled, reconcile, shown
 from collector.escalation.notices import farewell, walked
+from collector.escalation.oncall import Roster
 from collector.escalation.orders import AS_IT_COMES, Orders
 from collector.escalation.tickets import detached, gather
 from collector.model.book import Book
@@ -143,27 +144,36 @@ def _escalated(
         for one in held.incidents
     }
     wanting = _wanting_tickets(held.incidents, decisions, book)
-    changes = [*reconciled.changes, *held.changes]
+    changes = (*reconciled.changes, *held.changes)
     gathered = gather(held.incidents, wanting, changes, tickets, record.policy, now)
-    incidents: list[Incident] = []
-    messages = list(gathered.messages)
-    for one in gathered.incidents:
-        after, sent, told = walked(one, decisions[one.incident_id], record.policy, orders.roster, now)
-        after, over = farewell(after, record.policy, book, now)
-        incidents.append(after)
-        messages += [*sent, *over]
-        changes += told
+    incidents, sent, told = _walked_on(gathered.incidents, decisions, record.policy, orders.roster, now)
     due = (one.next_due for one in decisions.values())
     return Verdict(
         seen=record.snapshot,
         evaluation=evaluation,
-        incidents=tuple(incidents),
-        changes=tuple(changes),
+        incidents=incidents,
+        changes=(*changes, *told),
         tickets=gathered.tickets,
-        messages=tuple(messages),
+        messages=(*gathered.messages, *sent),
         next_due=earliest((evaluation.next_due, reconciled.next_due, held.next_due, *due)),
         signals_changed=signals_changed(record.incidents, incidents),
     )
+
+
+def _walked_on(
+    incidents: Iterable[Incident], decisions: Mapping[UUID, Decision], policy: Policy, roster: Roster, now: datetime
+) -> tuple[tuple[Incident, ...], list[Addressed], list[Change]]:
+    """Every incident with its steps taken, what people are sent of it, and whom that tells."""
+    after: list[Incident] = []
+    sent: list[Addressed] = []
+    told: list[Change] = []
+    for one in incidents:
+        on_its_way, notices, tells = walked(one, decisions[one.incident_id], policy, roster, now)
+        left, farewells = farewell(on_its_way, policy, roster.book, now)
+        after.append(left)
+        sent += [*notices, *farewells]
+        told += tells
+    return tuple(after), sent, told
 
 
 def _wanting_tickets(incidents: Iterable[Incident], decisions: Mapping[UUID, Decision], book: Book) -> dict[UUID, str]:

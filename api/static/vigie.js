@@ -2,7 +2,8 @@
 "use strict";
 
 const root = document.documentElement;
-const language = root.lang;
+// As the server writes it: the day first, and 24 hours.
+const language = root.lang === "en" ? "en-GB" : root.lang;
 const readerZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const pageZone = root.dataset.zone ?? "UTC";
 const every = Number(root.dataset.refresh ?? 0) * 1000;

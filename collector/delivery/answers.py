@@ -16,7 +16,7 @@ LONGEST_WISH = timedelta(days=1)
 LONGEST_REASON = 200
 # Bytes of an answer. The largest that we ask for, GLPI's page of 500 tickets with their texts, is a few megabytes.
 MOST_READ = 16 * 1024**2
-_OF_THE_WAY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_OF_THE_WAY = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 # No request was sent: whatever it asked for has not been done.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -79,7 +79,7 @@ async def answer(client: httpx.AsyncClient, method: str, url: httpx.URL | str, *
             body += piece
             if len(body) >= MOST_READ:
                 break
-    plain = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_WAY]
+    plain = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_WAY]
     return httpx.Response(
         response.status_code, headers=plain, content=bytes(body[:MOST_READ]), request=response.request
     )

@@ -94,15 +94,20 @@ class Outlets:
 
     async def send_off(self) -> None:
         """Begin to empty the outbox, and wait for nobody: a receiver that hangs holds up nothing else."""
-        await self._follow_the_book()
-        self._leaving = [one for one in self._leaving if one.is_busy]
-        for carrier in self._every():
-            if carrier not in self._under_way:
-                self._begin(carrier)
+        try:
+            await self._follow_the_book()
+        finally:  # whatever is wrong with a new one, what the last one opened goes on
+            self._carry_on()
         self._asking.begin(self._polls)
         self._resending.begin(self._alertmanagers)
         if time.monotonic() - self._buried >= BURY_EVERY_S:
             await self._bury_old()
+
+    def _carry_on(self) -> None:
+        self._leaving = [one for one in self._leaving if one.is_busy]
+        for carrier in self._every():
+            if carrier not in self._under_way:
+                self._begin(carrier)
 
     async def deliver(self) -> int:
         """Empty the outbox as far as it can be now; how many messages were taken."""

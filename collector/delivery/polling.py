@@ -1,8 +1,6 @@
 """Asks ticket systems that tell nothing by themselves what people did to our tickets there."""
 
 import asyncio
-import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from collector.deeds import take_happenings
 from collector.delivery.channel import DeliveryError
+from collector.delivery.rounds import Rounds
 from collector.escalation.incidents import REOPEN_WINDOW
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
@@ -22,8 +21,6 @@ from collector.store.ticket_remotes import Polled, note_seen
 
 # One look at a ticket system that answers slowly; after it another worker may take the turn.
 LONGEST_LOOK = timedelta(minutes=5)
-# Of the interval; a worker that takes over from another comes that much late.
-LOOK_UP_EVERY = 0.2
 LEASE_MARGIN = timedelta(seconds=20)
 LONGEST_TEXT, LONGEST_NAME = 2_000, 200  # characters of a Happening
 
@@ -68,28 +65,14 @@ class Polls:
     def __init__(self, pool: Pool, metrics: WorkerMetrics) -> None:
         self._pool = pool
         self._metrics = metrics
-        self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._looked: dict[str, float] = {}
+        self._rounds = Rounds()
 
     def begin(self, polls: Iterable[Poll]) -> None:
-        """Whose turn it is stands in the database; here only that it is not looked up more often than it can be."""
-        now = time.monotonic()
         for one in polls:
-            waited = now - self._looked.get(one.channel, -math.inf)
-            if one.channel not in self._under_way and waited >= LOOK_UP_EVERY * one.every.total_seconds():
-                self._looked[one.channel] = now
-                task = asyncio.create_task(self._ask(one))
-                self._under_way[one.channel] = task
-                task.add_done_callback(partial(self._over, one.channel))
-
-    def _over(self, channel: str, _: asyncio.Task[None]) -> None:
-        self._under_way.pop(channel, None)
+            self._rounds.begin(one.channel, one.every, partial(self._ask, one))
 
     async def close(self) -> None:
-        """What was under way is cut off; its turn runs out."""
-        for task in self._under_way.values():
-            task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await self._rounds.close()
 
     async def _ask(self, one: Poll) -> None:
         try:

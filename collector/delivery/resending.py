@@ -1,8 +1,6 @@
 """Tells Alertmanagers again what lasts: an alert that is not sent again ends."""
 
 import asyncio
-import math
-import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +8,7 @@ from functools import partial
 
 from collector.delivery.alertmanager import Alertmanager
 from collector.delivery.channel import DeliveryError
+from collector.delivery.rounds import Rounds
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.store.connect import AWAY, Pool
@@ -18,8 +17,6 @@ from collector.store.told import ToldIncident, last_still, told_incidents
 
 # Alerts of one request. Source: Prometheus, `--alertmanager.notification-batch-size`.
 AT_ONCE = 256
-# Of the interval; a worker that takes over from another comes that much late.
-LOOK_UP_EVERY = 0.2
 
 _log = logger("delivery")
 
@@ -30,28 +27,14 @@ class Resends:
     def __init__(self, pool: Pool, metrics: WorkerMetrics) -> None:
         self._pool = pool
         self._metrics = metrics
-        self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._looked: dict[str, float] = {}
+        self._rounds = Rounds()
 
     def begin(self, alertmanagers: Iterable[Alertmanager]) -> None:
-        """Whose turn it is stands in the database; here only that it is not looked up more often than it can be."""
-        now = time.monotonic()
         for one in alertmanagers:
-            waited = now - self._looked.get(one.name, -math.inf)
-            if one.name not in self._under_way and waited >= LOOK_UP_EVERY * one.resend.total_seconds():
-                self._looked[one.name] = now
-                task = asyncio.create_task(self._go(one))
-                self._under_way[one.name] = task
-                task.add_done_callback(partial(self._over, one.name))
-
-    def _over(self, name: str, _: asyncio.Task[None]) -> None:
-        self._under_way.pop(name, None)
+            self._rounds.begin(one.name, one.resend, partial(self._go, one))
 
     async def close(self) -> None:
-        """What was under way is cut off; the next turn tells all of it again."""
-        for task in self._under_way.values():
-            task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await self._rounds.close()
 
     async def _go(self, one: Alertmanager) -> None:
         try:

@@ -35,8 +35,8 @@ def decide(
     falls = {place: _falls_due(one, incident.walk, place, now, roster) for place, one in steps}
     due = tuple(place for place, at in falls.items() if at is not None and at <= now)
     waits = (at for at in falls.values() if at is not None and at > now)
-    walk = incident.walk.after(due, now)
-    again = (_falls_due(policy.steps[place], walk, place, now, roster) for place in due)
+    repeated = (one for one in (policy.steps[place] for place in due) if one.repeat)
+    again = (_somebody_hears(one, now + one.repeat, now, roster) for one in repeated if one.repeat)
     return Decision(due, earliest((*waits, *again)))
 
 

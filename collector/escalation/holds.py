@@ -31,12 +31,7 @@ def hold(incidents: Iterable[Incident], silences: Sequence[Silence], policy: Pol
 
     An acknowledgement that has expired comes back the same way; what somebody has meanwhile does not.
     """
-    turns = [_held(one, silences, policy, now) if one.lasts else Turn(one) for one in incidents]
-    return Reconciled(
-        tuple(turn.incident for turn in turns if turn.incident),
-        tuple(change for turn in turns for change in turn.changes),
-        earliest(turn.until for turn in turns),
-    )
+    return Reconciled.of([_held(one, silences, policy, now) if one.lasts else Turn(one) for one in incidents])
 
 
 def _held(incident: Incident, silences: Sequence[Silence], policy: Policy, now: datetime) -> Turn:

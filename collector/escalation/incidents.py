@@ -1,8 +1,9 @@
 """Findings against the incidents that last, or did lately: which open, change, come back, are over."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Self
 from uuid import uuid5
 
 from collector.escalation.policies import policy_for
@@ -67,6 +68,14 @@ class Reconciled:
     changes: tuple[Change, ...]
     next_due: datetime | None
 
+    @classmethod
+    def of(cls, turns: Sequence[Turn]) -> Self:
+        return cls(
+            tuple(turn.incident for turn in turns if turn.incident),
+            tuple(change for turn in turns for change in turn.changes),
+            earliest(turn.until for turn in turns),
+        )
+
 
 @dataclass(frozen=True)
 class _Judging:
@@ -94,11 +103,7 @@ def reconcile(
     turns = [_found(finding, lasting.get(key), gone.get(key), judging) for key, finding in found.items()]
     turns += [_ended(one, judging) for key, one in lasting.items() if key not in found]
     turns += [Turn(_over(one)) for key, one in gone.items() if key not in found and one.closing]
-    return Reconciled(
-        tuple(turn.incident for turn in turns if turn.incident),
-        tuple(change for turn in turns for change in turn.changes),
-        earliest(turn.until for turn in turns),
-    )
+    return Reconciled.of(turns)
 
 
 def _sorted(known: Iterable[Incident], now: datetime) -> tuple[dict[_Key, Incident], dict[_Key, Incident]]:
@@ -243,8 +248,10 @@ def _led(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     """Steps are as old as the incident: where all whom one of them tells have left the book, today's are walked."""
     if all(judging.book.knows_any(step.to) for step in incident.escalation.steps if step.action is not Action.TICKET):
         return incident, ()
-    update = {"escalation": judging.steps_for(finding), "walk": incident.walk.anew(judging.now)}
-    one = incident.model_copy(update=update)
+    todays = judging.steps_for(finding)
+    if todays == incident.escalation:
+        return incident, ()
+    one = incident.model_copy(update={"escalation": todays, "walk": incident.walk.anew(judging.now)})
     return one, (Change(one, IncidentChange.RETURNED, NOBODY_LEFT),)
 
 

@@ -1,7 +1,7 @@
 """5,000 practices miss a backup in the same second: each has its ticket once, and nobody's phone rings 5,000 times."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,7 @@ from collector.store.escalation import put_book
 from tests.bench.counting import Conditions, Counting, counting, worker
 from tests.bench.figure import Figure, Target
 from tests.bench.ground import Ground, console
-from tests.bench.ticket_latency import arrived
+from tests.bench.ticket_latency import arrived, seconds_to
 from tests.bench.watched import Watched, database_of
 from tests.integration.post_office import PostOffice, post_office
 
@@ -42,7 +42,7 @@ async def _storm(ground: Ground, url: str, logs: Path) -> list[Figure]:
     async with post_office() as pager, counting(receiver) as receiver_url:
         falls_due = await _page_for_each(url, pager)
         async with worker("worker", logs, ground.services, url, receiver_url) as ours:
-            await asyncio.sleep(_until(falls_due))
+            await asyncio.sleep(seconds_to(falls_due))
             conditions = Conditions(ground.services, ours)
             await arrived(receiver, STORM.practices, PATIENCE_S)
             last = max(one.at for one in receiver.opened)
@@ -57,13 +57,6 @@ async def _storm(ground: Ground, url: str, logs: Path) -> list[Figure]:
         Figure("storm_5000_s", (last - falls_due).total_seconds(), "s", Target("at most", WITHIN_S)),
         Figure("storm_5000_pages", pages, "pages", Target("at most", HANDFUL)),
     ]
-
-
-def _until(at: datetime) -> float:
-    left = (at - datetime.now(UTC)).total_seconds()
-    if left < 0:
-        raise RuntimeError(f"the storm began {-left:.0f} s before the worker was up: a longer lead is needed")
-    return left
 
 
 async def _page_for_each(url: str, pager: PostOffice) -> datetime:

@@ -17,7 +17,7 @@ from tests.bench.watched import Watched, database_of, practice_id, snapshot_of
 FLEET = Watched(practices=5_000, endpoints=4, jobs=20, ran=timedelta(hours=2))
 PER_S = 50
 SECONDS = 60
-LEAD = timedelta(seconds=20)  # until the worker is up and the server's own housekeeping done
+LEAD = timedelta(seconds=60)  # in which the deadlines are written
 PATIENCE_S = 60.0
 _DAY = timedelta(days=1)
 
@@ -40,7 +40,7 @@ async def _latencies(ground: Ground, url: str, logs: Path, deadlines: int) -> Se
     async with counting(receiver) as receiver_url, worker("worker", logs, ground.services, url, receiver_url) as ours:
         begin = datetime.now(UTC) + LEAD
         await _fall_due(url, begin, deadlines)
-        await asyncio.sleep((begin - datetime.now(UTC)).total_seconds())
+        await asyncio.sleep(seconds_to(begin))
         conditions = Conditions(ground.services, ours)
         await asyncio.sleep(deadlines / PER_S)
         console.print(f"  {conditions}")
@@ -67,6 +67,13 @@ async def _falls_due(conn: Line, number: int, at: datetime) -> None:
     [(subject, job)] = snapshot_of(practice, one_job, at).jobs.items()
     await conn.execute(_JOB, practice, subject, job.model_dump_json())
     await conn.execute(_DUE, practice, at)
+
+
+def seconds_to(at: datetime) -> float:
+    left = (at - datetime.now(UTC)).total_seconds()
+    if left < 0:
+        raise RuntimeError(f"it all began {-left:.0f} s before the worker was up: a longer lead is needed")
+    return left
 
 
 async def arrived(receiver: Counting, tickets: int, within_s: float) -> None:

@@ -157,12 +157,13 @@ class Fleet:
         return ticket_id
 
     async def message(
-        self, practice_id: UUID, ticket_id: UUID, sequence: int = 1, *, sent: bool = False, error: str | None = None
-    ) -> None:
+        self, practice_id: UUID, ticket_id: UUID, sequence: int = 1, *, sent: bool = False, dead: bool = False,
+        error: str | None = None,
+    ) -> None:  # fmt: skip
         await self.owner.execute(
             """INSERT INTO outbox (practice_id, channel, about, sequence, payload, created_at, not_before, sent_at,
-               last_error) VALUES ($1, 'webhook', $2, $3, '{}', $4, $4, $5, $6)""",
-            practice_id, ticket_id, sequence, self.now, self.now if sent else None, error,
+               dead_at, last_error) VALUES ($1, 'webhook', $2, $3, '{}', $4, $4, $5, $6, $7)""",
+            practice_id, ticket_id, sequence, self.now, self.now if sent else None, self.now if dead else None, error,
         )  # fmt: skip
 
     async def book(self, book: Book) -> None:

@@ -145,15 +145,16 @@ async def put_incidents(owner: Pool, now: datetime) -> None:
     )
     outbox = """
         INSERT INTO outbox (practice_id, channel, about, sequence, payload, created_at, not_before, attempts,
-            sent_at, last_error)
-        VALUES ($1, $2, $3, $4, '{}', $5, $6, $7, $8, $9)
+            sent_at, last_error, dead_at)
+        VALUES ($1, $2, $3, $4, '{}', $5, $6, $7, $8, $9, $10)
     """
     await owner.executemany(
         outbox,
         [
-            (CLINIC, "zammad", ticket, 0, due, due, 1, now, None),
-            (CLINIC, "zammad", ticket, 1, due, now, 4, None, "503 Service Unavailable"),
-            (CLINIC, "zammad", ticket, 2, due, now - timedelta(minutes=1), 0, None, None),
+            (CLINIC, "zammad", ticket, 0, due, due, 1, now, None, None),
+            (CLINIC, "zammad", ticket, 1, due, now, 4, None, "503 Service Unavailable", None),
+            (CLINIC, "zammad", ticket, 2, due, now - timedelta(minutes=1), 0, None, None, None),
+            (CLINIC, "sms", uuid4(), 1, due, due - timedelta(days=1), 9, None, "410 Gone", now),
         ],
     )
 

@@ -130,12 +130,19 @@ async def test_what_is_refused_says_why_on_the_incidents_own_page(
     assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 0
 
 
-@pytest.mark.parametrize("starts", ["9999-12-31T23:59", "2062-01-15T22:00", "0001-01-01T00:00"])
-async def test_a_silence_of_another_age_is_a_mistake_in_the_year(browser: Browser, starts: str) -> None:
+@pytest.mark.parametrize(
+    ("starts", "told"),
+    [
+        ("9999-12-31T23:59", "see whether the year is right"),
+        ("2062-01-15T22:00", "see whether the year is right"),
+        ("0001-01-01T00:00", "no date and time"),
+    ],
+)
+async def test_a_silence_of_another_age_is_a_mistake_in_the_year(browser: Browser, starts: str, told: str) -> None:
     form = {"silence_id": uuid4(), "practice": "Cabinet A", "reason": "move", "starts": starts, "step": "begin"}
     page = await browser.post("/noc/silences", **form)
     assert page.status_code == 422
-    assert ("see whether the year is right" in words(page)) or "no date and time" in words(page)
+    assert told in words(page)
 
 
 async def test_what_takes_two_people_says_so_in_place_of_a_snooze(browser: Browser) -> None:

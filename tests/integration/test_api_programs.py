@@ -110,14 +110,17 @@ async def test_tickets_say_what_their_receiver_has_not_taken_and_why(database: D
     await fleet.message(practice_id, stuck, 1, error="503")
     await fleet.message(practice_id, stuck, 2)
     await fleet.message(practice_id, sent, 1, sent=True)
+    given_up = await fleet.ticket(practice_id, opened=3 * HOUR)
+    await fleet.message(practice_id, given_up, 1, dead=True, error="410")
     async with visitor(settings(database.url), token=token) as client:
         found = [one for page in await pages(client, "/v1/tickets", 1) for one in page]
         assert [(one["ticket_id"], one["unsent"], one["last_error"]) for one in found] == [
             (str(stuck), 2, "503"),
             (str(sent), 0, None),
+            (str(given_up), 0, "410"),
         ]
         open_ones = (await client.get("/v1/tickets?state=open")).json()["items"]
-        assert [one["ticket_id"] for one in open_ones] == [str(stuck)]
+        assert [one["ticket_id"] for one in open_ones] == [str(stuck), str(given_up)]
 
 
 async def test_an_acknowledgement_is_audited_and_a_second_changes_nothing(database: Database) -> None:

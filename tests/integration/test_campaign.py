@@ -213,8 +213,11 @@ async def test_what_was_merged_by_hand_is_looked_at_once_its_campaign_is_over(ho
     await judge(house, other, NOW + HOUR)
     await claimed(house, NOW + HOUR)
     await house.owner.execute("DELETE FROM wake")
-    await oversee(house.worker, NOW + HOUR)
-    assert other in {row["practice_id"] for row in await rows(house, "SELECT practice_id FROM wake")}
+    for at, state in [(NOW + HOUR, "resolved"), (NOW + HOUR + MINUTE, "open"), (NOW + 8 * DAY, "resolved")]:
+        assert not await rows(house, "SELECT FROM wake WHERE practice_id = $1", other), "closed by hand it speaks still"
+        await oversee(house.worker, at)
+        assert [one["state"] for one in await campaigns(house)] == [state]
+    assert await rows(house, "SELECT FROM wake WHERE practice_id = $1", other)
 
 
 async def test_the_provider_wakes_for_what_changes_a_signature_and_for_nothing_else(house: House) -> None:

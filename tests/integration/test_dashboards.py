@@ -107,8 +107,11 @@ async def test_incidents_are_counted_when_they_happened(grafana: Connection, fle
     tickets = await ask(grafana, sql_of("Open tickets"))
     assert [(row["Incidents"], row["Acknowledged"]) for row in tickets.rows] == [(2, 1)]
     unsent = await ask(grafana, sql_of("Messages not yet sent"))
-    told = [(row["Channel"], row["Waiting"], row["Attempts"], row["Last error"]) for row in unsent.rows]
-    assert told == [("zammad", 2, 4, "503 Service Unavailable")]
+    told = [
+        tuple(row[name] for name in ("Channel", "Waiting", "Given up", "Attempts", "Last error")) for row in unsent.rows
+    ]
+    assert told == [("zammad", 2, 0, 4, "503 Service Unavailable"), ("sms", 0, 1, 9, "410 Gone")]
+    assert unsent.column("Oldest")[1] is None
 
 
 async def test_our_own_outage_is_what_no_collector_covered(grafana: Connection, fleet: Pool, now: datetime) -> None:

@@ -118,20 +118,17 @@ async def test_an_answer_without_end_is_read_no_further_than_it_matters(
 ) -> None:
     monkeypatch.setattr(answers_module, "MOST_READ", 1_000)
     await posted(house)
-    sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent
-        while sent < 10_000_000:
-            sent += 1_000
+        while True:
             yield b"x" * 1_000
+            await asyncio.sleep(0)
 
     async def answer(_: Request) -> Response:
         return StreamingResponse(endless())
 
     async with receiver(answer) as channel:
         assert await emptied(house, channel) == 1
-    assert sent < 10_000_000
 
 
 async def test_a_receiver_with_another_secret_refuses_and_the_message_stays(house: House) -> None:

@@ -257,7 +257,7 @@ async def test_a_ticket_that_was_deleted_keeps_no_other_from_being_read(server: 
     server.person_says(there[2], "Me")
     watched = [_polled(told, remote) for told, remote, _ in (gone, there)]
     look = await glpi.look(watched, None)
-    assert _deeds(look) == [("commented", "paul", "Me")]
+    assert _deeds(look) == [("commented", "user 33", "Me")]
     assert (await glpi.look(_after(watched, look), look.cursor)).read == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from collector.delivery import breaker, drain, outlets, pace
 from collector.delivery.channel import Channel, DeliveryError
@@ -342,6 +343,20 @@ async def test_a_channel_that_could_not_be_opened_is_tried_again(house: House, m
     assert out.names == ["rt"]
     there["rt"] = Receiver()
     assert await out.deliver() == 1
+
+
+async def test_a_book_that_cannot_be_read_stops_no_channel_of_the_last_one(house: House) -> None:
+    receiver = Receiver()
+    out = Outlets(house.worker, WorkerMetrics(new_registry()), opening(receiver)[0])
+    await in_force(house, 1, rt=spec())
+    await out.deliver()
+    await in_force(house, 2)
+    await house.owner.execute("""UPDATE escalation SET body = '{"channels": 1}' WHERE version = 2""")
+    await tickets(house)
+    with pytest.raises(ValidationError):
+        await out.send_off()
+    await until(lambda: rows(house, "SELECT sent_at FROM outbox WHERE sent_at IS NOT NULL"))
+    await out.close()
 
 
 async def test_a_secret_that_was_changed_is_used_without_a_restart(

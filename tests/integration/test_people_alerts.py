@@ -17,7 +17,8 @@ from collector.delivery import resending
 from collector.delivery.alertmanager import INTERVALS, Alertmanager, alert_of
 from collector.delivery.channel import DeliveryError, Telling
 from collector.delivery.outlets import Outlets, always
-from collector.delivery.resending import AT_ONCE, LOOK_UP_EVERY, Outcome, Resends, resend
+from collector.delivery.resending import AT_ONCE, Outcome, Resends, resend
+from collector.delivery.rounds import LOOK_UP_EVERY
 from collector.delivery.written import Pen, Templates
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.channels import AlertmanagerChannel

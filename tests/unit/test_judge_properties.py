@@ -120,8 +120,8 @@ class Practice(RuleBasedStateMachine):
         self.house.policy = self.house.policy.model_copy(update={"retired": retired})
 
     @precondition(lambda self: self.judged_at != self.now)
-    @rule()
-    def judge(self) -> None:
+    @rule(share=st.floats(0, 0.999), far=st.sampled_from([HOUR, 3 * DAY, 40 * DAY]))
+    def judge(self, share: float, far: timedelta) -> None:
         self.judged_at = self.now
         verdict = self.house.judge(snapshot(self.machines.values(), self.jobs.values()), self.now)
         found = {(one.rule, one.subject) for one in verdict.evaluation.findings}
@@ -131,19 +131,14 @@ class Practice(RuleBasedStateMachine):
         believed = (one for one in self.house.known.values() if one.closing and self.is_believed(one))
         assert found - lasting == {(one.rule, one.subject) for one in believed}
         assert verdict.next_due is None or verdict.next_due > self.now
-        again = House(self.house.policy, self.house.orders, (), dict(self.house.known), dict(self.house.tickets))
-        repeated = again.judge(snapshot(self.machines.values(), self.jobs.values()), self.now)
-        assert (repeated.changes, repeated.messages, repeated.next_due) == ((), (), verdict.next_due)
+        self.judge_before_it_is_due(verdict.next_due, 0, far)
+        self.judge_before_it_is_due(verdict.next_due, share, far)
 
-    @precondition(lambda self: self.judged_at == self.now)
-    @rule(share=st.floats(0, 1, exclude_min=True, exclude_max=True), far=st.sampled_from([HOUR, 3 * DAY, 40 * DAY]))
-    def judge_before_it_is_due(self, share: float, far: timedelta) -> None:
-        """Nothing happens until then, and that it does not depends on no judgement."""
-        seen = snapshot(self.machines.values(), self.jobs.values())
-        now, early = (House(self.house.policy, self.house.orders, (), dict(self.house.known)) for _ in range(2))
-        now.tickets, early.tickets = dict(self.house.tickets), dict(self.house.tickets)
-        due = now.judge(seen, self.now).next_due
-        verdict = early.judge(seen, self.now + ((due - self.now) if due else far) * share)
+    def judge_before_it_is_due(self, due: datetime | None, share: float, far: timedelta) -> None:
+        """Nothing happens until then, whether anybody looks or not."""
+        early = House(self.house.policy, self.house.orders, (), dict(self.house.known), dict(self.house.tickets))
+        at = self.now + ((due - self.now) if due else far) * share
+        verdict = early.judge(snapshot(self.machines.values(), self.jobs.values()), at)
         assert (verdict.changes, verdict.messages, verdict.next_due) == ((), (), due)
         assert early.incidents == self.house.incidents
 

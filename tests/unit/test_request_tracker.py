@@ -202,7 +202,7 @@ async def _asked(answer: Answer) -> httpx.Response:
     ("wish", "wait"),
     [
         ("", None), ("soon", None), ("0", timedelta(0)), ("90", timedelta(seconds=90)),
-        ("999999999", timedelta(days=1)), ("Sat, 21 Nov 2026 18:01:00 GMT", timedelta(minutes=1)),
+        ("999999999", timedelta(days=1)), ("9" * 5_000, None), ("Sat, 21 Nov 2026 18:01:00 GMT", timedelta(minutes=1)),
         ("Sat, 21 Nov 2026 17:00:00 GMT", timedelta(0)),
     ],
 )  # fmt: skip

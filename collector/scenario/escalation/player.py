@@ -192,7 +192,7 @@ class Player:
 
 
 def _campaigns(incidents: Iterable[Incident]) -> Iterable[Campaign]:
-    return (Campaign.of(one) for one in incidents if one.rule == CAMPAIGN and one.lasts)
+    return (Campaign.of(one) for one in incidents if one.rule == CAMPAIGN and one.speaks)
 
 
 def _about(addressed: Addressed, desk: Desk) -> tuple[str, ...]:

@@ -67,9 +67,9 @@ def _marked_up(texts: Mapping[str, str]) -> dict[str, Markup]:
 
 
 def read_texts(language: Language) -> dict[str, str]:
-    """Those of the pages, and what messages say of reasons and of history too."""
+    """Those of the pages, and what messages say of rules, reasons and history too."""
     shared = words_in(language.value).by_key
-    also = {key: text for key, text in shared.items() if key.startswith(("reason.", "note."))}
+    also = {key: text for key, text in shared.items() if key.startswith(("rule.", "reason.", "note."))}
     return also | read_words(TEXTS / f"{language}.toml")
 
 

@@ -16,9 +16,10 @@ from collector.configuration.compile import Compiled, InForce, compile_all, with
 from collector.configuration.escalation.plan import plan_book, same_book
 from collector.configuration.faults import Fault, FaultyError
 from collector.configuration.fleet import machine_id
-from collector.configuration.plan import Line, plan
+from collector.configuration.plan import Line, Sign, plan
 from collector.configuration.read import Files, missing_secrets, unknown_names
 from collector.configuration.rules import Rulebook, RulesForm
+from collector.escalation.policies import unheard
 from collector.model.book import Book
 from collector.model.campaign import PROVIDER, PROVIDER_NAME
 from collector.model.channels import Secret
@@ -131,6 +132,8 @@ def _changed(book: Book | None, before: Book, in_force: InForce, compiled: Compi
     if book is not None:
         policies = dict(in_force.policies) | {change.after.practice: change.after for change in compiled.changes}
         yield from plan_book(before, book, [one.labels for one in policies.values()])
+        if not same_book(before, book):
+            yield from (Line(Sign.NOTE, note, 1) for note in unheard(book))
 
 
 def _orphans(before: Book, after: Book, tickets: Mapping[str, int]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collector.cli.words import act, out, refuse
 from collector.configuration.escalation.plan import book_lines, idle_names, unknown_labels
 from collector.configuration.plan import Line, Sign
 from collector.configuration.read import missing_secrets
+from collector.escalation.policies import unheard
 from collector.model.book import Book
 from collector.orders import roster_in_force
 from collector.store.connect import Connection
@@ -29,7 +30,7 @@ def escalation_check(files: FileNames) -> None:
         refuse(f"{', '.join(file.name for file in files)} says nothing about escalation")
     notes = [str(fault) for fault in missing_secrets(read, secret_missing)]
     labels = [one.practice.labels for one in read.practices]
-    notes += [*(unknown_labels(read.book, labels) if labels else ()), *idle_names(read.book)]
+    notes += [*(unknown_labels(read.book, labels) if labels else ()), *idle_names(read.book), *unheard(read.book)]
     show_lines(Line(Sign.NOTE, note) for note in notes)
     out.print(f"no mistake in {', '.join(file.name for file in files)}", style="green", markup=False)
 

@@ -190,6 +190,6 @@ def _tell(weighed: Weighed) -> None:
     held, beyond = weighed.covered.held, weighed.covered.beyond
     out.print(f"it holds {len(held)} of the incidents that last")
     if beyond:
-        out.print(f"it cannot hold {len(beyond)}: they take two operators, one who asks on the page and one who approves")
+        out.print(f"it cannot hold {len(beyond)}: they take two operators, who ask and approve on the page")
     for one in beyond:
         out.print(f"  {one.practice}: {one.incident.rule}", markup=False)

@@ -35,19 +35,20 @@ def decide(
     falls = {place: _falls_due(one, incident.walk, place, now, roster) for place, one in steps}
     due = tuple(place for place, at in falls.items() if at is not None and at <= now)
     waits = (at for at in falls.values() if at is not None and at > now)
-    repeated = (one for one in (policy.steps[place] for place in due) if one.repeat)
-    again = (_somebody_hears(one, now + one.repeat, now, roster) for one in repeated if one.repeat)
+    again = (_again(policy.steps[place], now, now, roster) for place in due)
     return Decision(due, earliest((*waits, *again)))
 
 
 def _falls_due(step: Step, walk: Walk, place: int, now: datetime, roster: Roster) -> datetime | None:
     """When a step is to be taken, or taken again; none if that is never."""
-    last = walk.last(place)
-    if last is None:
-        at = walk.began_at + step.after
-        fits = step.waits or roster.fits(step.when, at)
-        return _somebody_hears(step, at, now, roster) if fits else None
-    return _somebody_hears(step, last.at + step.repeat, now, roster) if step.repeat else None
+    if last := walk.last(place):
+        return _again(step, last.at, now, roster)
+    at = walk.began_at + step.after
+    return _somebody_hears(step, at, now, roster) if step.waits or roster.fits(step.when, at) else None
+
+
+def _again(step: Step, last: datetime, now: datetime, roster: Roster) -> datetime | None:
+    return _somebody_hears(step, last + step.repeat, now, roster) if step.repeat else None
 
 
 def _somebody_hears(step: Step, at: datetime, now: datetime, roster: Roster) -> datetime | None:

@@ -1,8 +1,9 @@
 """Which escalation policy an incident walks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from collector.model.book import WATCH, Book, Route
+from collector.model.campaign import CAMPAIGN, RANSOMWARE_SIGNATURE
 from collector.model.escalation import EscalationPolicy
 from collector.model.finding import Severity
 
@@ -13,6 +14,17 @@ def policy_for(book: Book, severity: Severity, rule: str, labels: Mapping[str, s
         if _fits(route, severity, rule, labels):
             return book.policies[route.policy]
     return WATCH if severity is Severity.NOTICE else book.policies[book.default]
+
+
+def unheard(book: Book) -> Iterator[str]:
+    """What takes two people to silence, and is told to nobody by one line of a file: allowed, and worth knowing."""
+    for rule in (CAMPAIGN, RANSOMWARE_SIGNATURE):
+        for route in book.routes:
+            disturbs = book.policies[route.policy].steps or not route.labels
+            if not disturbs and _fits(route, Severity.CRITICAL, rule, route.labels):
+                yield f"by route {route.name} nobody hears of {rule}, critical though it is"
+        if not policy_for(book, Severity.CRITICAL, rule, {}).steps:
+            yield f"nobody hears of {rule}, critical though it is"
 
 
 def _fits(route: Route, severity: Severity, rule: str, labels: Mapping[str, str]) -> bool:

@@ -44,7 +44,11 @@ class Words:
     def note(self, said: str) -> str:
         """What history says in English, in this language; a note that is none of ours stays as it is."""
         key, blanks = noted(said)
-        return self.by_key[key].format_map(blanks) if key else said
+        return self.by_key[key].format_map(self._named(blanks)) if key else said
+
+    def _named(self, blanks: Mapping[str, str]) -> Mapping[str, str]:
+        """Rules by what they are called."""
+        return {name: self.by_key.get(f"rule.{one}", one) if name == "rule" else one for name, one in blanks.items()}
 
     def _or_other(self, table: str, name: str) -> str:
         return self.by_key.get(f"{table}.{name}", self.by_key[f"{table}.other"])

@@ -10,7 +10,7 @@ import pytest
 
 import api
 import collector.rules
-from api.language import Language, Texts, read_texts, wanted_language
+from api.language import Language, Texts, load_texts, read_texts, wanted_language
 from api.loss import Extent
 from api.pages import Kind, WayOut
 from api.pulse import Lapse
@@ -86,7 +86,7 @@ def all_reasons() -> set[str]:
 
 @pytest.fixture(params=list(Language))
 def texts(request: pytest.FixtureRequest) -> Texts:
-    return Texts(request.param, read_texts(request.param))
+    return load_texts()[request.param]
 
 
 def test_the_enumeration_sees_every_rule_and_the_standing() -> None:
@@ -199,7 +199,7 @@ def test_words_filled_in_are_escaped(texts: Texts) -> None:
 )
 def test_counts_follow_each_languages_plural(number: int, french: str, english: str) -> None:
     for language, expected in ((Language.FR, french), (Language.EN, english)):
-        assert Texts(language, read_texts(language)).count("count.critical", number) == expected
+        assert load_texts()[language].count("count.critical", number) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collector.configuration.escalation.plan import book_differences, book_lines
 from collector.configuration.faults import Fault, FaultyError
 from collector.configuration.plan import Sign
 from collector.configuration.read import Files, missing_secrets, read_files
+from collector.escalation.policies import unheard
 from collector.model.book import TICKETS, Book, Person
 from collector.model.channels import Secret
 from collector.model.escalation import SHORTEST_REPEAT, Action, Step, When
@@ -419,6 +420,21 @@ def test_a_label_that_no_practice_has_is_only_noted() -> None:
     assert list(unknown_labels(made, [{"tier": "gold"}])) == []
     (note,) = unknown_labels(made, [{"tier": "silver"}, {"gold": "tier"}])
     assert "no practice has the label tier=gold" in note
+
+
+@pytest.mark.parametrize(
+    ("routes", "notes"),
+    [
+        ("  - {policy: q, severity: notice}\n", []),
+        ("  - {policy: p, rule: campaign}\n", []),
+        ("  - {policy: q, rule: campaign}\n", ["nobody hears of campaign, critical though it is"]),
+        ("  - {policy: q, labels: {a: b}, rule: ransomware_signature, name: dull}\n",
+         ["by route dull nobody hears of ransomware_signature, critical though it is"]),
+    ],
+)  # fmt: skip
+def test_a_file_that_silences_what_takes_two_people_says_so(routes: str, notes: list[str]) -> None:
+    made = book(f"policies: {{p: [ticket], q: []}}\ndefault: p\nroutes:\n{routes}")
+    assert list(unheard(made)) == notes
 
 
 def test_what_nothing_names_is_noted() -> None:

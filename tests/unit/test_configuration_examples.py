@@ -13,6 +13,7 @@ from collector.configuration.escalation.plan import idle_names, unknown_labels
 from collector.configuration.faults import FaultyError
 from collector.configuration.read import read_files, unknown_names
 from collector.configuration.schemas import FORMS, schema_of, schema_text
+from collector.escalation.policies import unheard
 from collector.model.channels import PEOPLE_KINDS
 from collector.model.escalation import Action
 
@@ -41,6 +42,7 @@ def test_the_example_of_escalation_has_no_mistake_and_fits_the_example_of_a_flee
     assert read.book is not None
     assert not list(unknown_labels(read.book, [one.practice.labels for one in read.practices]))
     assert not list(idle_names(read.book))
+    assert not list(unheard(read.book))
 
 
 def _shown(section: str) -> list[tuple[str, str]]:

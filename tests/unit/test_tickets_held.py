@@ -128,7 +128,7 @@ def to(system: str, *rules: str) -> dict[str, object]:
     return {"policies": {system: one, "default": DEFAULT}, "routes": routes, "channels": {system: DESK}}
 
 
-DESK = WebhookChannel(kind="webhook", url="https://desk.example", secret=Secret(env="KEY"))  # type: ignore[arg-type]
+DESK = WebhookChannel(kind="webhook", url="https://desk.example", secret=Secret(env="KEY"))
 
 
 def test_ticket_goes_to_the_system_that_its_step_names_and_is_told_there_from_then_on() -> None:

@@ -14,6 +14,8 @@ from collector.delivery.sandbox import LONGEST, OURS
 from collector.delivery.written import MOST_LINES, Pen, Templates, Written, write_digest, write_notice, write_ticket
 from collector.escalation.deeds import LET_GO, WOKEN
 from collector.escalation.holds import _EXPIRED, SNOOZE, _ended
+from collector.escalation.incidents import CALM, FOUND_AGAIN, NOBODY_LEFT, QUIET
+from collector.escalation.tickets import ONE_OF_MANY
 from collector.model.channels import Language
 from collector.model.escalation import Action
 from collector.model.finding import Severity
@@ -188,15 +190,17 @@ def notes_of_history() -> list[str]:
     ended = [_ended(held_by) for held_by in (SNOOZE, "silence:x", "practice_silent")]
     flapping = "raised 4 times within 1 day, 0:00:00: stays open until it has been quiet for 2:00:00"
     still = "found still, after it was closed by rt:marie: replaced\nthe disk: twice"
-    return [*ended, _EXPIRED, LET_GO, WOKEN, flapping, still]
+    seldom = [QUIET, FOUND_AGAIN, CALM, NOBODY_LEFT, ONE_OF_MANY, "joined by Cabinet Ici, +3"]
+    return [*ended, _EXPIRED, LET_GO, WOKEN, flapping, still, *seldom]
 
 
 @pytest.mark.parametrize("note", notes_of_history())
 def test_what_history_says_is_said_in_the_readers_language(note: str) -> None:
     french = words_in("fr").note(note)
     assert french != note
-    assert words_in("en").note(note) == note
-    for kept in ("practice_silent", "rt:marie", "replaced\nthe disk: twice", "4", "2:00:00"):
+    assert words_in("en").note(note) == note.replace("practice_silent", "Practice silent")
+    assert ("Cabinet silencieux" in french) == ("practice_silent" in note)
+    for kept in ("rt:marie", "replaced\nthe disk: twice", "4", "2:00:00", "Cabinet Ici, +3"):
         assert (kept in french) == (kept in note)
     assert french in write_ticket(ticket(notes=(note,)), pen()).body
 

@@ -23,6 +23,7 @@ _UNTIL = re.compile(rf"until ({_INSTANT.pattern})(?:: (.*))?", re.DOTALL)
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _BYTES = frozenset({"bytes", "usual_bytes"})
 _SECONDS = frozenset({"seconds", "usual_seconds", "usually_s", "off_s", "interval_s"})
+_PRACTICE = Markup('<a href="/noc?practice={id}">{name}</a>')
 # Where it is Vigie that speaks; elsewhere people do, but for a ticket that was closed or opened without a word.
 _OURS = frozenset(
     {
@@ -52,7 +53,7 @@ class Telling:
 
     def facts(self, facts: Mapping[str, str]) -> list[tuple[Markup, Markup]]:
         """Each with its name; one that we have no name for goes by its own."""
-        return [(self._name(key), self._value(key, value)) for key, value in facts.items() if key not in _UNSAID]
+        return [(self._name(key), self._value(key, facts)) for key in facts if key not in _UNSAID]
 
     def line(self, rule: str, entry: Entry) -> Line:
         return Line(entry.at, entry.actor, self.texts(f"what.{entry.what.value}"), self._said(rule, entry))
@@ -61,7 +62,10 @@ class Telling:
         named = f"fact.{key}"
         return self.texts(named) if named in self.texts.by_key else escape(key.replace("_", " "))
 
-    def _value(self, key: str, value: str) -> Markup:
+    def _value(self, key: str, facts: Mapping[str, str]) -> Markup:
+        value = facts[key]
+        if key == "practices":
+            return _linked(value, facts.get("practice_ids", ""))
         if key in _BYTES and value.isdecimal():
             return escape(_size(int(value), self.texts))
         if key in _SECONDS and value.isdecimal():
@@ -116,6 +120,14 @@ class Telling:
             told += escape(said[last : found.start()]) + self.moments.on(datetime.fromisoformat(found[0]))
             last = found.end()
         return told + escape(said[last:])
+
+
+def _linked(practices: str, practice_ids: str) -> Markup:
+    """Each practice leads to where it stands on the NOC page; names without their ids stay names."""
+    names, ids = practices.split("\n"), practice_ids.split(",")
+    if len(names) != len(ids):
+        return escape(practices)
+    return Markup("\n").join(_PRACTICE.format(id=one, name=name) for one, name in zip(ids, names, strict=True))
 
 
 def _size(count: int, texts: Texts) -> str:

@@ -16,8 +16,8 @@ from api.incidents import Before
 from api.language import NOC_LANGUAGE
 from api.moments import Moments
 from api.session import Session, SignedIn
-from api.spans import Span
-from collector.escalation.deeds import LONGEST_ALONE, Refusal
+from api.spans import SPANS_ALONE, Span
+from collector.escalation.deeds import Refusal
 from collector.model.campaign import PROVIDER, needs_two
 from collector.model.incident import Incident
 from collector.store.campaigns import lasting_campaign_incidents
@@ -80,7 +80,7 @@ async def incident_page(
         url=_address(known.ticket),
         refusal=refusal,
         spans=list(Span),
-        spans_alone=[span for span in Span if span.length <= LONGEST_ALONE],
+        spans_alone=SPANS_ALONE,
         moments=moments,
     )
 

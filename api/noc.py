@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
 
 from api.cursor import from_cursor, to_cursor
 from api.desk import AtDesk, Desk
@@ -14,9 +16,10 @@ from api.language import NOC_LANGUAGE
 from api.moments import Moments
 from api.pulse import Lapse, Outage, lapse, outage
 from api.session import SignedIn
-from api.spans import Span
+from api.spans import SPANS_ALONE
 from collector.model.campaign import PROVIDER
 from collector.model.finding import State
+from collector.store.connect import Connection
 from collector.store.noc import (
     LastingIncident,
     Oddity,
@@ -26,7 +29,7 @@ from collector.store.noc import (
     pulse,
     uncovered_by_practice,
 )
-from collector.store.reading import PracticeKey, PracticeRow, practices_worst_first, reading
+from collector.store.reading import PracticeKey, PracticeRow, practice_row, practices_worst_first, reading
 from collector.store.silences import lasting_silences
 
 routes = APIRouter(include_in_schema=False)
@@ -82,9 +85,10 @@ async def noc(
     desk: AtDesk,
     session: SignedIn,
     state: State | None = None,
+    practice: UUID | None = None,
     after: Annotated[str | None, Query(max_length=1_000)] = None,
 ) -> Response:
-    overview = await _overview(desk, state, from_cursor(PracticeKey, after))
+    overview = await _overview(desk, state, practice, from_cursor(PracticeKey, after))
     texts = desk.pages.words(request, NOC_LANGUAGE)
     return desk.pages.show(
         "noc.html",
@@ -92,18 +96,18 @@ async def noc(
         session=session,
         overview=overview,
         chosen=state,
+        alone=practice is not None,
         paged=after is not None,
         shown=PRACTICES_SHOWN,
-        spans=list(Span),
+        spans=SPANS_ALONE,
         moments=Moments(texts.language, "UTC", desk.now()),
     )
 
 
-async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None) -> Overview:
-    states = frozenset([chosen]) if chosen else _NEEDS_US
+async def _overview(desk: Desk, chosen: State | None, practice_id: UUID | None, after: PracticeKey | None) -> Overview:
     now = desk.now()
     async with reading(desk.pool) as conn:
-        rows = await practices_worst_first(conn, states, after, PRACTICES_SHOWN + 1)
+        rows = await (_alone(conn, practice_id) if practice_id else _worst(conn, chosen, after))
         shown = rows[:PRACTICES_SHOWN]
         practice_ids = [row.practice_id for row in shown]
         lasting = await lasting_by_practice(conn, practice_ids, INCIDENTS_SHOWN)
@@ -131,3 +135,17 @@ async def _overview(desk: Desk, chosen: State | None, after: PracticeKey | None)
         outage=outage(beat, now),
         holdings=holdings(silences, now),
     )
+
+
+async def _worst(conn: Connection, chosen: State | None, after: PracticeKey | None) -> list[PracticeRow]:
+    """One more than is shown, to know whether more follow."""
+    states = frozenset([chosen]) if chosen else _NEEDS_US
+    return await practices_worst_first(conn, states, after, PRACTICES_SHOWN + 1)
+
+
+async def _alone(conn: Connection, practice_id: UUID) -> list[PracticeRow]:
+    """One practice whatever its state, as a campaign's page leads to it."""
+    row = await practice_row(conn, practice_id)
+    if row is None:
+        raise HTTPException(404)
+    return [row]

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from enum import StrEnum
 
+from collector.escalation.deeds import LONGEST_ALONE
 from collector.model.duration import parse_duration
 
 
@@ -18,3 +19,7 @@ class Span(StrEnum):
     @property
     def length(self) -> timedelta:
         return parse_duration(self.value)
+
+
+# What is never refused, whatever the incident.
+SPANS_ALONE = tuple(span for span in Span if span.length <= LONGEST_ALONE)

@@ -67,7 +67,7 @@ function sayFound() {
   document.title = title;
 }
 
-// Replaces <main> and leaves focus, scrolling and opened forms where they were; a focused control that is gone hands on
+// Replaces <main> and leaves focus, scrolling and what was chosen where they were; a focused control that is gone hands on
 // to <main>.
 function show(page) {
   const fresh = page.querySelector("main");
@@ -76,14 +76,21 @@ function show(page) {
   const [left, top] = [window.scrollX, window.scrollY];
   tellTime(fresh);
   if (fresh.dataset.said !== old.dataset.said) said.textContent = fresh.dataset.said;
-  for (const open of old.querySelectorAll("details[open]")) fresh.querySelector(`#${open.id}`)?.replaceWith(open);
+  for (const chosen of old.querySelectorAll("select")) {
+    const same = fresh.querySelector(`#${chosen.id}`);
+    if (same) same.value = chosen.value;
+  }
   old.replaceWith(fresh);
   title = page.title;
-  if (active) (active.isConnected ? active : document.getElementById(active.id) ?? fresh).focus({ preventScroll: true });
+  if (active) (document.getElementById(active.id) ?? fresh).focus({ preventScroll: true });
   window.scrollTo(left, top);
 }
 
+// An open list would close with its page: it may hold the page back while that is not old.
+const choosing = () => document.activeElement?.matches("select") && Date.now() - freshAt < 3 * every;
+
 async function read() {
+  if (choosing()) return;
   const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
   if (answer.redirected) return location.assign(answer.url); // the session is over
   if (!answer.ok) throw new Error(`status ${answer.status}`);
@@ -123,17 +130,14 @@ function watch() {
 
 // A deed without leaving the page; if anything goes wrong or is refused, the form goes the ordinary way.
 async function sendQuietly(form, button) {
-  const action = button?.formAction || form.action;
   if (button) button.disabled = true;
   try {
     const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(action, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    form.closest("details")?.removeAttribute("open"); // done: it shows what is so now
     await reading; // one that began before the deed may not know of it
     await refresh();
   } catch {
-    form.action = action;
     form.submit();
   }
 }

@@ -9,6 +9,7 @@ import pytest
 from collector.store.migrate import apply_migrations, prepare
 from deploy.local import Services, local_services
 from tests.conftest import Database, Server, _fresh
+from tests.integration.board import Board, standing
 from tests.integration.house import House, opened
 
 # One database emptied for each test is ten times quicker than a database for each. The provider stays.
@@ -61,6 +62,12 @@ async def either_house(either_standing_house: House) -> House:
     """The same test with TimescaleDB and without."""
     await either_standing_house.owner.execute(_EMPTY)
     return either_standing_house
+
+
+@pytest.fixture
+async def board() -> AsyncIterator[Board]:
+    async with standing() as board:
+        yield board
 
 
 def _quiet(line: str) -> None: ...

@@ -35,12 +35,13 @@ class Browser:
         assert page.status_code == 200, page.text
         return page
 
-    async def post(self, path: str, **form: object) -> httpx.Response:
-        csrf = csrf_in((await self.see()).text)
+    async def post(self, path: str, *, seen: str = "/noc", **form: object) -> httpx.Response:
+        csrf = csrf_in((await self.see(seen)).text)
         return await self.client.post(path, data={"csrf": csrf, **form})
 
     async def do(self, deed: str, **form: object) -> httpx.Response:
-        return await self.post(f"/noc/incidents/{self.incident_id}/{deed}", **form)
+        page = f"/noc/incidents/{self.incident_id}"
+        return await self.post(f"{page}/{deed}", seen=page, **form)
 
     async def own_page(self) -> httpx.Response:
         return await self.see(f"/noc/incidents/{self.incident_id}")
@@ -74,11 +75,21 @@ async def browser(database: Database) -> AsyncIterator[Browser]:
 async def test_a_deed_shows_on_both_pages(browser: Browser, deed: str, form: dict[str, str], told: str) -> None:
     done = await browser.do(deed, **form)
     assert (done.status_code, done.headers["location"]) == (303, f"/noc/incidents/{browser.incident_id}")
-    back = await browser.do(deed, back="noc", **form)
-    assert back.headers["location"] == f"/noc#incident-{browser.incident_id}"
     assert told in words(await browser.see())
     assert told in words(await browser.own_page())
     assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 1
+
+
+async def test_a_row_of_the_noc_takes_the_incident_and_leads_to_its_page_for_the_rest(browser: Browser) -> None:
+    page, own = (await browser.see()).text, f"/noc/incidents/{browser.incident_id}"
+    assert re.findall(rf'(?:href|action)="({own}[^"]*)"', page) == [own, f"{own}/acknowledge"]
+    assert "incident_id=" not in page
+    assert re.findall(r'<option value="(\w+)"', page) == ["1h", "4h", "24h"]  # never too long for one person
+    done = await browser.post(f"{own}/acknowledge", span="24h", back="noc")
+    assert (done.status_code, done.headers["location"]) == (303, f"/noc#incident-{browser.incident_id}")
+    after = await browser.see()
+    assert "until Fri 16 Jan 21:30" in words(after)
+    assert f'action="{own}' not in after.text
 
 
 async def test_what_was_done_can_be_undone(browser: Browser) -> None:
@@ -176,6 +187,21 @@ async def test_a_campaign_is_offered_to_be_merged_into(browser: Browser) -> None
     assert "All practices" in words(await browser.own_page())
 
 
+async def test_a_campaign_leads_to_each_of_its_practices(browser: Browser) -> None:
+    well = await browser.fleet.practice("Cabinet <B>")
+    browser.incident_id = await browser.fleet.incident(PROVIDER, "campaign", "backup_tool", job=None)
+    facts = {"count": "2", "practices": "Cabinet A\nCabinet <B>", "practice_ids": f"{browser.practice_id},{well}"}
+    await browser.database.owner.execute(
+        "UPDATE incident SET facts = $2::jsonb WHERE incident_id = $1", browser.incident_id, json.dumps(facts)
+    )
+    links = re.findall(r'<a href="(/noc\?practice=[^"]+)">([^<]+)</a>', (await browser.own_page()).text)
+    assert [name for _, name in links] == ["Cabinet A", "Cabinet &lt;B&gt;"]
+    for (path, _), practice_id in zip(links, (browser.practice_id, well), strict=True):
+        page = await browser.see(path)
+        assert re.findall(r'id="practice-([^"]+)"', page.text) == [str(practice_id)]
+    assert (await browser.client.get(f"/noc?practice={uuid4()}")).status_code == 404
+
+
 async def test_what_holds_an_incident_and_until_when_is_marked(browser: Browser) -> None:
     silence_id = uuid4()
     await browser.database.owner.execute(
@@ -233,7 +259,7 @@ async def test_pages_and_forms_are_for_operators_and_their_own_forms(browser: Br
 
 
 async def test_every_field_of_a_page_has_a_label(browser: Browser) -> None:
-    for path in (f"/noc/incidents/{browser.incident_id}", "/noc/silences/new"):
+    for path in ("/noc", f"/noc/incidents/{browser.incident_id}", "/noc/silences/new"):
         text = (await browser.see(path)).text
         for part in text.split(' id="')[1:]:
             name = part.split('"')[0]

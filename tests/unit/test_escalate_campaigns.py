@@ -15,7 +15,7 @@ from collector.model.rule_settings import RuleSettings
 from collector.model.snapshot import Snapshot
 from collector.rules.correlate import LONGEST
 from tests.factories import DAY, MINUTE, NOW, finding, incident
-from tests.unit.test_correlate import RANSOM, at_each, lasting
+from tests.unit.troubles import RANSOM, at_each, lasting
 
 TICK = timedelta(microseconds=1)
 

@@ -21,8 +21,8 @@ from collector.rules.heartbeat_missing import speaking
 from tests.factories import ENDPOINT, HOUR, MINUTE, NOW, endpoint_state, finding, silence, snapshot
 from tests.unit.escalating import BOOK, step, steps
 from tests.unit.house import House
-from tests.unit.test_correlate import at_each, lasting
 from tests.unit.test_rule_endpoint_alert import alert
+from tests.unit.troubles import at_each, lasting
 
 MACHINE = endpoint_subject(ENDPOINT)
 SILENT = finding("heartbeat_missing", subject=MACHINE, root=MACHINE)

@@ -1,0 +1,73 @@
+"""What no receiver takes is given up in the end, and is an incident of the provider until it is taken."""
+
+from datetime import UTC, datetime
+
+from collector.delivery.channel import DeliveryError
+from collector.model.campaign import PROVIDER
+from collector.store.dead_letters import revive
+from tests.factories import DAY, HOUR
+from tests.integration.house import House, rows
+from tests.integration.outgoing import Receiver, aged, judged_provider, tickets, ways
+
+
+async def test_what_was_refused_for_good_becomes_an_incident_until_it_is_taken(house: House) -> None:
+    first, _ = await tickets(house, count=2, messages=2)
+    receiver = Receiver()
+    receiver.refuses = DeliveryError("answered 410", permanent=True)
+    await ways(house, receiver).deliver()
+    assert await house.owner.fetchval("SELECT count(*) FROM wake WHERE practice_id = $1", PROVIDER)
+    assert await judged_provider(house) == [{"subject": "channel:rt", "state": "open", "count": "4"}]
+
+    async with house.owner.acquire() as conn:
+        assert len(await revive(conn, "rt", datetime.now(UTC))) == 4
+    receiver.refuses = None
+    await ways(house, receiver).deliver()
+    assert receiver.order()[first] == [1, 2]
+    (found,) = await judged_provider(house)
+    assert found["state"] == "resolved"
+
+
+async def test_the_word_of_its_own_burial_does_not_begin_anew(house: House) -> None:
+    """Its ticket goes by the very channel that takes nothing: it is given up too, and counts for nothing."""
+    await tickets(house, "tickets")
+    receiver = Receiver("tickets")
+    receiver.refuses = DeliveryError("answered 410", permanent=True)
+    out = ways(house, receiver)
+    for _ in range(4):
+        await out.deliver()
+        assert await judged_provider(house) == [{"subject": "channel:tickets", "state": "open", "count": "1"}]
+    await house.owner.execute("DELETE FROM outbox WHERE practice_id <> $1", PROVIDER)
+    for _ in range(4):
+        (found,) = await judged_provider(house)
+        assert found["state"] == "resolved"
+        await out.deliver()
+    messages = await rows(
+        house, "SELECT payload ->> 'event' AS event FROM outbox WHERE dead_at IS NOT NULL ORDER BY sequence"
+    )
+    assert [one["event"] for one in messages] == ["ticket.opened", "ticket.resolved"]
+
+
+async def test_after_a_day_of_failures_a_message_is_given_up(house: House) -> None:
+    await tickets(house)
+    receiver = Receiver()
+    receiver.refuses = DeliveryError("answered 500", retry_after=HOUR)
+    out = ways(house, receiver)
+    await out.deliver()
+    await aged(house, DAY - HOUR)
+    await out.deliver()
+    assert await rows(house, "SELECT attempts, dead_at FROM outbox") == [{"attempts": 2, "dead_at": None}]
+    await aged(house, HOUR)
+    await out.deliver()
+    assert await rows(house, "SELECT attempts, dead_at IS NULL AS alive FROM outbox") == [
+        {"attempts": 3, "alive": False}
+    ]
+
+
+async def test_messages_for_a_channel_that_is_not_there_are_given_up_after_a_day(house: House) -> None:
+    await tickets(house)
+    await aged(house, DAY)
+    await ways(house).deliver()
+    assert await rows(house, "SELECT last_error FROM outbox WHERE dead_at IS NOT NULL") == [
+        {"last_error": "waited a day for its channel"}
+    ]
+    assert await judged_provider(house) == [{"subject": "channel:rt", "state": "open", "count": "1"}]

@@ -35,8 +35,8 @@ class Browser:
         assert page.status_code == 200, page.text
         return page
 
-    async def post(self, path: str, *, seen: str = "/noc", **form: object) -> httpx.Response:
-        csrf = csrf_in((await self.see(seen)).text)
+    async def post(self, path: str, *, seen: object = "/noc", **form: object) -> httpx.Response:
+        csrf = csrf_in((await self.see(str(seen))).text)
         return await self.client.post(path, data={"csrf": csrf, **form})
 
     async def do(self, deed: str, **form: object) -> httpx.Response:

@@ -1,11 +1,8 @@
 """`make kill-rounds`: kill -9 of a random process under load, again and again; what was acknowledged is there once."""
 
-import argparse
 import asyncio
 import os
-import secrets
 import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,15 +15,15 @@ from random import Random
 import asyncpg
 import httpx
 from rich.console import Console
-from rich.progress import Progress
 
 from collector.administer import Deed, add_ping, enrol_practice
 from collector.store.connect import AWAY, StoreAwayError, connect
 from collector.store.migrate import apply_migrations, prepare
-from deploy.local import Services, local_services
+from deploy.local import Services
 from tests.acceptance.process import Process
 from tests.bench.figure import Figure, Target, write_figures
 from tests.bench.kill_check import Found, check, check_durable, count_waiting
+from tests.bench.kill_command import play
 from tests.bench.kill_load import TIMEOUT_S, Account, Agent, Script
 
 AGENTS = 28
@@ -245,25 +242,8 @@ def figures(outcome: Outcome) -> list[Figure]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.kill_rounds", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=None)
-    asked = parser.parse_args(arguments)
-    seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{asked.rounds} rounds with --seed {seed}: about {asked.rounds * 5 // 60 + 1} minutes")
-    with (
-        local_services(say=console.print) as services,
-        tempfile.TemporaryDirectory() as logs,
-        Progress(console=console, transient=True) as progress,
-    ):
-        task = progress.add_task("rounds", total=asked.rounds)
-
-        def say(line: str) -> None:
-            progress.advance(task)
-            progress.console.print(line)
-
-        outcome = asyncio.run(run_rounds(services, Path(logs), asked.rounds, seed, say))
+    outcome = play("tests.bench.kill_rounds", __doc__, run_rounds, console, arguments)
     write_figures(figures(outcome))
     for wrong in outcome.wrong:
         console.print(wrong)

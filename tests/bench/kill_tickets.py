@@ -4,10 +4,7 @@ Half of the tickets go to a receiver that honours keys and now and then answers 
 for Request Tracker that answers late, twice, never, or 500 after all.
 """
 
-import argparse
 import asyncio
-import secrets
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +17,6 @@ import asyncpg
 import httpx
 from pydantic import AnyHttpUrl
 from rich.console import Console
-from rich.progress import Progress
 
 from collector.administer import Deed, enrol_practice
 from collector.model.book import Book, Route
@@ -31,11 +27,12 @@ from collector.store.configuration import newest_version
 from collector.store.connect import AWAY, StoreAwayError, connect
 from collector.store.escalation import put_book
 from collector.store.migrate import apply_migrations, prepare
-from deploy.local import Services, local_services
+from deploy.local import Services
 from tests.acceptance.process import Process
 from tests.bench.counting import Counting, counting
 from tests.bench.figure import Figure, Target, write_figures
 from tests.bench.kill_check import check_durable
+from tests.bench.kill_command import play
 from tests.bench.ticket_check import HOOK, TRACKER, Found, Held, check, held, left
 from tests.bench.ticket_receivers import QUEUE, SETTLE, TIMEOUT, Tracker, Way, tracker_app
 from tests.bench.ticket_trouble import SEVERITIES, Practice, Troubles
@@ -255,25 +252,8 @@ def figures(outcome: Outcome) -> list[Figure]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.kill_tickets", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=None)
-    asked = parser.parse_args(arguments)
-    seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{asked.rounds} rounds with --seed {seed}: about {asked.rounds * 5 // 60 + 2} minutes")
-    with (
-        local_services(say=console.print) as services,
-        tempfile.TemporaryDirectory() as logs,
-        Progress(console=console, transient=True) as progress,
-    ):
-        task = progress.add_task("rounds", total=asked.rounds)
-
-        def say(line: str) -> None:
-            progress.advance(task)
-            progress.console.print(line)
-
-        outcome = asyncio.run(run_rounds(services, Path(logs), asked.rounds, seed, say))
+    outcome = play("tests.bench.kill_tickets", __doc__, run_rounds, console, arguments)
     write_figures(figures(outcome))
     return _tell(console, outcome)
 

@@ -7,8 +7,8 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/vigie demo $(if $(FOR),--for $(FOR))
 
-test: venv
-	$(BIN)/pytest $(ARGS)
+test: venv  ## the files of tests shared out to the cores, each process with servers of its own; the long ones come first
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: venv
 	$(BIN)/python -m tests.bench

@@ -19,6 +19,7 @@ from api import (
     noc,
     practices,
     sign_in,
+    silence_page,
     silence_pages,
     silences,
     status,
@@ -83,7 +84,7 @@ def _desk(settings: Settings, pool: Pool, pages: Pages, now: Clock) -> Desk:
 def _install_routes(app: FastAPI, registry: CollectorRegistry) -> None:
     for room in (practices, incidents, deeds, tickets, silences, inbound):
         app.include_router(room.routes)
-    for page in (sign_in, noc, silence_pages, incident_page, hands, status):
+    for page in (sign_in, noc, silence_pages, silence_page, incident_page, hands, status):
         app.include_router(page.routes)
     app.include_router(health_routes(registry, nothing_to_compute))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

@@ -190,11 +190,14 @@ _WHEN = {
     401: "no token of an operator in force",
     404: "no such thing",
     409: "as it stands, this is not done: it is over, or takes two people",
+    413: "the body is longer than 64 KiB",
     422: "the request breaks the contract; `errors` names each field",
     503: "the database is away; come back after Retry-After seconds",
 }
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors that a route documents, each as problem details."""
-    return {status: {"model": Problem, "description": _WHEN[status]} for status in sorted({401, 422, 503, *statuses})}
+    """The errors that a route documents, each as problem details. What takes a body (400) takes no endless one."""
+    too_long = {413} if 400 in statuses else set()
+    every = sorted({401, 422, 503, *statuses, *too_long})
+    return {status: {"model": Problem, "description": _WHEN[status]} for status in every}

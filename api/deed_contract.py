@@ -25,7 +25,9 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-class _Held(_Asked):
+class Held(_Asked):
+    """Something that rests for a while."""
+
     until: Instant | None = Field(None, description=_UNTIL)
     lasts: Duration | None = Field(None, alias="for", description=_FOR)
     comment: Text = Field("", description="kept in the incident's history and in the audit log")
@@ -36,15 +38,20 @@ class _Held(_Asked):
             raise ValueError("say either `until` or `for`")
         return self
 
+    @property
+    def ends(self) -> str:
+        """The field that says how long."""
+        return "for" if self.lasts is not None else "until"
+
     def end(self, now: datetime) -> datetime | None:
         return now + self.lasts if self.lasts is not None else self.until
 
 
-class Acknowledgement(_Held):
+class Acknowledgement(Held):
     """Until when somebody has it; without that for as long as the escalation in force says."""
 
 
-class Snooze(_Held):
+class Snooze(Held):
     """Until when nobody is to hear of it."""
 
     @model_validator(mode="after")

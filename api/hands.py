@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BeforeValidator
 from starlette.exceptions import HTTPException
 
 from api.desk import AtDesk
@@ -21,7 +22,13 @@ from collector.store.connect import COMMAND_TIMEOUT_S, Connection
 
 routes = APIRouter(include_in_schema=False)
 
-_Words = Annotated[str, Form(max_length=2_000, pattern=r"^[^\x00]*$")]
+
+def _one_for_each_line(typed: object) -> object:
+    """A browser counts a line's end as one character of the most that a field takes, and sends it as two."""
+    return typed.replace("\r\n", "\n") if isinstance(typed, str) else typed
+
+
+_Words = Annotated[str, BeforeValidator(_one_for_each_line), Form(max_length=2_000, pattern=r"^[^\x00]*$")]
 
 
 class Deed(StrEnum):

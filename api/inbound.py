@@ -13,7 +13,7 @@ from collector.delivery.inbound import FRESH, Sealed, TicketEvent, TicketNews, p
 from collector.logs import logger
 from collector.model.channels import Secret, WebhookChannel
 from collector.problems import Problem, ProblemError, contract_broken, problem
-from collector.secrets import MissingSecretError, read_secret
+from collector.secrets import MissingSecretError, read_signing_key
 from collector.store.connect import COMMAND_TIMEOUT_S
 from collector.store.escalation import load_book, newest_book_version
 
@@ -79,9 +79,9 @@ async def _secret(desk: Desk, channel: str) -> str | None:
 
 
 def _read(channel: str, inbound: Secret) -> str:
-    """A secret that we miss is our fault: who sends is to come back."""
+    """A secret that we miss, or that is none, is our fault: who sends is to come back."""
     try:
-        return read_secret(inbound)
+        return read_signing_key(inbound)
     except MissingSecretError as error:
         _log.warning("the secret of a channel is missing", channel=channel, reason=str(error))
         detail = "What this channel is checked by cannot be read here. Send it again later."

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from api.language import Language, locale_of
 
@@ -17,9 +18,12 @@ _LONG: Mapping[Language, tuple[str, str]] = {
     Language.EN: ("EEEE d MMMM 'at' HH:mm", "EEEE d MMMM y 'at' HH:mm"),
 }
 _SHORT: tuple[str, str] = ("EEE d MMM HH:mm", "d MMM y HH:mm")
-_TIME = Markup('<time datetime="{iso}" data-moment="{kind}" title="{title}">{words}</time>')
 
 _Unit = Literal["second", "minute", "hour", "day"]
+_UNITS: Mapping[_Unit, timedelta] = {
+    "second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}  # fmt: skip
 
 
 def _unit(distance: timedelta) -> _Unit:
@@ -30,6 +34,27 @@ def _unit(distance: timedelta) -> _Unit:
     if length < timedelta(minutes=90):
         return "minute"
     return "hour" if length < timedelta(hours=48) else "day"
+
+
+# A page has hundreds of instants, and is read every few seconds with the same ones.
+@lru_cache(maxsize=10_000)
+def _written(instant: datetime, pattern: str, zone: str, language: Language) -> str:
+    return format_datetime(instant, pattern, ZoneInfo(zone), locale_of(language))
+
+
+@lru_cache(maxsize=1_000)
+def _length(count: int, unit: _Unit, language: Language, *, towards: bool) -> str:
+    length = count * _UNITS[unit]
+    return format_timedelta(
+        length, granularity=unit, threshold=math.inf, add_direction=towards, locale=locale_of(language)
+    )
+
+
+def _counted(distance: timedelta) -> tuple[int, _Unit]:
+    """In whole numbers of the unit that still says something; none of it only where there is no distance."""
+    unit, whole = _unit(distance), timedelta(seconds=distance // timedelta(seconds=1))
+    count = max(1, round(abs(whole) / _UNITS[unit])) if whole else 0
+    return (count if whole >= timedelta(0) else -count), unit
 
 
 @dataclass(frozen=True)
@@ -58,32 +83,22 @@ class Moments:
 
     def length(self, seconds: int) -> str:
         """How long that is, by its one unit that still says something."""
-        length = timedelta(seconds=abs(seconds))
-        return format_timedelta(length, granularity=_unit(length), threshold=math.inf, locale=locale_of(self.language))
+        return _length(*_counted(timedelta(seconds=abs(seconds))), self.language, towards=False)
 
     def clock(self) -> Markup:
         """When the page was made, to the second."""
-        words = format_datetime(self.now, "HH:mm:ss", self._zone, locale_of(self.language))
+        words = format_datetime(self.now, "HH:mm:ss", ZoneInfo(self.zone), locale_of(self.language))
         return self._time(self.now, "clock", words)
 
     def _distance(self, instant: datetime, *, towards: bool) -> str:
-        distance = instant - self.now
-        return format_timedelta(
-            distance,
-            granularity=_unit(distance),
-            threshold=math.inf,
-            add_direction=towards,
-            locale=locale_of(self.language),
-        )
+        return _length(*_counted(instant - self.now), self.language, towards=towards)
 
     def _dated(self, instant: datetime, patterns: tuple[str, str]) -> str:
-        same_year = instant.astimezone(self._zone).year == self.now.astimezone(self._zone).year
-        return format_datetime(instant, patterns[not same_year], self._zone, locale_of(self.language))
+        zone = ZoneInfo(self.zone)
+        same_year = instant.astimezone(zone).year == self.now.astimezone(zone).year
+        return _written(instant, patterns[not same_year], self.zone, self.language)
 
     def _time(self, instant: datetime, kind: str, words: str) -> Markup:
         iso = instant.astimezone(UTC).isoformat(timespec="seconds")
-        return _TIME.format(iso=iso, kind=kind, title=self._dated(instant, _LONG[self.language]), words=words)
-
-    @property
-    def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self.zone)
+        title = escape(self._dated(instant, _LONG[self.language]))
+        return Markup(f'<time datetime="{iso}" data-moment="{kind}" title="{title}">{escape(words)}</time>')  # noqa: S704

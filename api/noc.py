@@ -36,6 +36,8 @@ routes = APIRouter(include_in_schema=False)
 
 PRACTICES_SHOWN = 50
 INCIDENTS_SHOWN = 5
+# Of one practice alone: as many as an operator reads.
+INCIDENTS_ALONE = 100
 ODDITIES_SHOWN = 3
 CAMPAIGNS_SHOWN = 20
 _NEEDS_US = frozenset({State.CRITICAL, State.WARNING, State.UNKNOWN})
@@ -110,7 +112,7 @@ async def _overview(desk: Desk, chosen: State | None, practice_id: UUID | None, 
         rows = await (_alone(conn, practice_id) if practice_id else _worst(conn, chosen, after))
         shown = rows[:PRACTICES_SHOWN]
         practice_ids = [row.practice_id for row in shown]
-        lasting = await lasting_by_practice(conn, practice_ids, INCIDENTS_SHOWN)
+        lasting = await lasting_by_practice(conn, practice_ids, INCIDENTS_ALONE if practice_id else INCIDENTS_SHOWN)
         uncovered = await uncovered_by_practice(conn, practice_ids)
         oddities = await oddities_by_practice(conn, practice_ids, ODDITIES_SHOWN)
         ours = await lasting_by_practice(conn, [PROVIDER], CAMPAIGNS_SHOWN)

@@ -6,6 +6,7 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.desk import AtDesk
+from collector.deeds import Hand
 from collector.model.credential import Credential, Holder
 from collector.problems import problem
 from collector.store.connect import COMMAND_TIMEOUT_S, Pool
@@ -38,3 +39,11 @@ async def _bearer(desk: AtDesk, given: Annotated[HTTPAuthorizationCredentials | 
 
 # The operator of a request under /v1; anybody else is answered with 401.
 SignedOperator = Annotated[Operator, Depends(_bearer)]
+
+
+async def _hand(operator: SignedOperator, desk: AtDesk) -> Hand:
+    return Hand(operator.name, desk.now())
+
+
+# The same, where something is done: in whose name, and when.
+ByHand = Annotated[Hand, Depends(_hand)]

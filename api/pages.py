@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import cast
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -22,6 +23,7 @@ ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 class Kind(StrEnum):
     """What a page says went wrong; each has its own words."""
 
+    LOST_LINK = "lost_link"
     MISSING = "missing"
     FORBIDDEN = "forbidden"
     TOO_LONG = "too_long"
@@ -88,12 +90,16 @@ def _error_page(request: Request, answer: Response, pages: Pages) -> Response:
     path, status = request.url.path, answer.status_code
     texts = pages.words(request, NOC_LANGUAGE if path.startswith(_NOC) else STATUS_LANGUAGE)
     way_out = _way_out(path, status)
-    page = pages.show(
-        "problem.html", texts, status, kind=_KINDS.get(status, Kind.REFUSED), code=status, way_out=way_out
-    )
+    page = pages.show("problem.html", texts, status, kind=_kind(path, status), code=status, way_out=way_out)
     if retry_after := answer.headers.get("Retry-After"):
         page.headers["Retry-After"] = retry_after
     return page
+
+
+def _kind(path: str, status: int) -> Kind:
+    if status == HTTPStatus.NOT_FOUND and path.startswith("/status/"):
+        return Kind.LOST_LINK
+    return _KINDS.get(status, Kind.REFUSED)
 
 
 def _way_out(path: str, status: int) -> WayOut | None:
@@ -104,4 +110,7 @@ def _way_out(path: str, status: int) -> WayOut | None:
 
 
 async def _to_the_door(request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler's shape
-    return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    """The door leads on to the page that was asked for: a ticket's link is to an incident."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    on = f"?{urlencode({'to': wanted})}" if request.method == "GET" and wanted != "/noc" else ""
+    return RedirectResponse(f"/sign-in{on}", HTTPStatus.SEE_OTHER)

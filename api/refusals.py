@@ -1,6 +1,7 @@
 """Why a deed was not done, as programs are told: the status, the field, a sentence and the way out."""
 
-from collector.escalation.deeds import LONGEST_ALONE, LONGEST_HOLD, Refusal
+from collector.escalation.deeds import LONGEST_HOLD, Refusal
+from collector.model.campaign import LONGEST_ALONE
 from collector.problems import FieldError, Problem, ProblemError
 
 _SENTENCES: dict[Refusal, tuple[int, str | None, str]] = {
@@ -21,7 +22,7 @@ _SENTENCES: dict[Refusal, tuple[int, str | None, str]] = {
         422,
         "until",
         f"must be at most {LONGEST_ALONE.total_seconds() / 3600:.0f} hours away for an attack on many, and for "
-        "encryption anywhere; acknowledge it again then",
+        "encryption anywhere, counted from its first acknowledgement; acknowledge it again once it has come back",
     ),
     Refusal.NOTHING_SAID: (422, "comment", "must say something"),
     Refusal.NOBODY: (422, "to", "must be an operator, or one of the people of escalation.yaml, by name"),
@@ -30,8 +31,10 @@ _SENTENCES: dict[Refusal, tuple[int, str | None, str]] = {
 }
 
 
-def refused(refusal: Refusal) -> ProblemError:
+def refused(refusal: Refusal, until: str = "until") -> ProblemError:
+    """`until` is the field that said how long."""
     status, field, said = _SENTENCES[refusal]
+    field = until if field == "until" else field
     return ProblemError(
         Problem(
             type=f"urn:vigie:{refusal.value}",

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, Request, Response
@@ -20,6 +20,9 @@ from collector.store.connect import COMMAND_TIMEOUT_S, FLEET, Connection, set_sc
 from collector.store.operators import Operator, close_session, open_session, session_operator
 
 COOKIE = "vigie_session"
+# Not strict: a link in a ticket comes from another site, and would find nobody signed in. A form that changes
+# something carries the session's own secret (`csrf`).
+_GIVEN_TO: Final = "lax"
 _SAME_SITE = {"same-origin", "none"}
 
 
@@ -42,7 +45,7 @@ async def begin_session(desk: Desk, operator: Operator, response: Response) -> N
         max_age=int(desk.session_lifetime.total_seconds()),
         secure=desk.secure_cookies,
         httponly=True,
-        samesite="strict",
+        samesite=_GIVEN_TO,
     )
 
 
@@ -50,7 +53,7 @@ async def end_session(desk: Desk, session: Session, request: Request, response: 
     now = desk.now()
     async with _deed(desk, session.operator, "sign out", now) as conn:
         await close_session(conn, _hashed(request.cookies.get(COOKIE, "")), now)
-    response.delete_cookie(COOKIE, secure=desk.secure_cookies, httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, secure=desk.secure_cookies, httponly=True, samesite=_GIVEN_TO)
 
 
 @asynccontextmanager

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from api.contract import Answer, IncidentAnswer
 from collector.model.duration import Duration
 from collector.model.policy import Zone
-from collector.model.silence import LONGEST, Scope, Silence, Weekly
+from collector.model.silence import LONGEST, Silence, Weekly
 from collector.model.value import Instant, Label, Name
-from collector.silences import Weighed
+from collector.silences import SilenceRefusal, Weighed, unfit
 from collector.store.silences import Standing
 
 # Of what a silence holds, an answer lists the newest; their number it tells whole.
@@ -79,14 +79,16 @@ class NewSilence(_Asked):
     def made(self, by: str, now: datetime) -> Silence:
         """Raises pydantic's ValidationError, as the model of a silence has rules of its own."""
         since = self.since or now
-        return Silence(
-            silence_id=self.silence_id or uuid4(),
-            scope=Scope.model_validate(self.scope.model_dump()),
-            since=since,
-            until=self.until or since + (self.lasts or timedelta(0)),
-            weekly=self.weekly and _weekly(self.weekly),
-            reason=self.reason,
-            by=by,
+        return Silence.model_validate(
+            {
+                "silence_id": self.silence_id or uuid4(),
+                "scope": self.scope.model_dump(),
+                "since": since,
+                "until": self.until or since + (self.lasts or timedelta(0)),
+                "weekly": self.weekly and _weekly(self.weekly),
+                "reason": self.reason,
+                "by": by,
+            }
         )
 
 
@@ -168,15 +170,20 @@ class WeighedAnswer(Answer):
             covers=len(held) + len(beyond),
             holding=[IncidentAnswer.of(one) for one in held[:MOST_LISTED]],
             not_holding=[IncidentAnswer.of(one) for one in beyond[:MOST_LISTED]],
-            note=_note(weighed),
+            note=_note(weighed, now),
         )
 
 
-def _note(weighed: Weighed) -> str | None:
-    if weighed.silence.approved_by:
+def _note(weighed: Weighed, now: datetime) -> str | None:
+    silence, beyond = weighed.silence, len(weighed.covered.beyond)
+    if silence.approved_by or standing(silence, now) is Standing.OVER:
         return None
-    beyond = len(weighed.covered.beyond)
+    way_out = "until somebody else approves this silence, they go on notifying."
+    if unfit(silence, "") is SilenceRefusal.NO_OPERATORS:
+        way_out = (
+            "they go on notifying, and nobody can approve what was asked for at the command line. Ask for it here."
+        )
     return (
-        "An attack on many, and encryption anywhere, takes two people to silence: until somebody else approves this "
-        f"silence, they go on notifying. Of what lasts now, that is {beyond}."
+        f"An attack on many, and encryption anywhere, takes two people to silence: {way_out} "
+        f"Of what lasts now, that is {beyond}."
     )

@@ -132,7 +132,7 @@ def _labels(written: str, faults: dict[str, str]) -> dict[str, str]:
     """As in `city=Pessac, contract=gold`."""
     pairs = [part.partition("=") for part in written.split(",") if part.strip()]
     labels = {name.strip(): value.strip() for name, _, value in pairs}
-    if not all(name and value for name, value in labels.items()):
+    if len(labels) < len(pairs) or not all(name and value for name, value in labels.items()):
         faults["labels"] = "unreadable"
         return {}
     return labels

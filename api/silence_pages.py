@@ -1,4 +1,4 @@
-"""Silences for people: what rests now, what will, what did; and the form of a new one."""
+"""Silences for people: those that run, that will, and that did; and the form of a new one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from api.silence_contract import DAYS, standing
 from api.silence_form import LENGTHS, Draft, MistakenError, composed, draft_about, drafted
 from collector import silences
 from collector.deeds import Hand
-from collector.model.campaign import PROVIDER
+from collector.model.campaign import PROVIDER, needs_two
 from collector.model.duration import parse_duration
 from collector.model.silence import Silence
 from collector.silences import RULE_NAMES, SilenceRefusal, Weighed
@@ -51,7 +51,25 @@ class Board:
 
 @routes.get("/noc/silences")
 async def board(request: Request, desk: AtDesk, session: SignedIn) -> Response:
-    return await _board_page(request, desk, session)
+    now = desk.now()
+    async with reading(desk.pool) as conn:
+        lasting, over = await lasting_silences(conn, now), await ended_lately(conn, now)
+        names = await names_within(conn, (*lasting, *over))
+    texts = desk.pages.words(request, NOC_LANGUAGE)
+    return desk.pages.show(
+        "silences.html",
+        texts,
+        session=session,
+        board=Board(
+            running=[one for one in lasting if standing(one, now) is Standing.RUNNING],
+            coming=[one for one in lasting if standing(one, now) is Standing.COMING],
+            over=list(over),
+            names=names,
+        ),
+        days=list(DAYS),
+        unfit=silences.unfit,
+        moments=Moments(texts.language, "UTC", now),
+    )
 
 
 @routes.get("/noc/silences/new")
@@ -80,65 +98,17 @@ async def begin(
         async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn, conn.transaction():
             await set_scope(conn, FLEET)
             silence = await composed(conn, draft, hand.actor, await _zone(conn), hand.at)
-            act = silences.begin(conn, silence, hand) if step is Step.BEGIN else silences.preview(conn, silence)
-            done = await act
+            if step is Step.PREVIEW:
+                done = await silences.preview(conn, silence, hand.at)
+            else:
+                done = await silences.begin(conn, silence, hand)
     except MistakenError as mistaken:
         return await _form_page(request, desk, session, draft, faults=mistaken.faults)
     if isinstance(done, SilenceRefusal):
         return await _form_page(request, desk, session, draft, faults={"scope": done.value})
     if step is Step.PREVIEW:
         return await _form_page(request, desk, session, draft, weighed=done)
-    return RedirectResponse(f"/noc/silences#silence-{silence.silence_id}", HTTPStatus.SEE_OTHER)
-
-
-@routes.post("/noc/silences/{silence_id}/approve")
-async def approve(request: Request, desk: AtDesk, session: OwnForm, silence_id: UUID) -> Response:
-    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        done = await silences.approve(conn, silence_id, Hand(session.operator, desk.now()))
-    return await _answered(request, desk, session, silence_id, done)
-
-
-@routes.post("/noc/silences/{silence_id}/end")
-async def end(request: Request, desk: AtDesk, session: OwnForm, silence_id: UUID) -> Response:
-    async with desk.pool.acquire(timeout=COMMAND_TIMEOUT_S) as conn:
-        done = await silences.end(conn, silence_id, Hand(session.operator, desk.now()))
-    return await _answered(request, desk, session, silence_id, done)
-
-
-async def _answered(
-    request: Request, desk: Desk, session: Session, silence_id: UUID, done: silences.Answer
-) -> Response:
-    if done is None:
-        raise HTTPException(404)
-    if isinstance(done, SilenceRefusal):
-        return await _board_page(request, desk, session, done)
-    return RedirectResponse(f"/noc/silences#silence-{silence_id}", HTTPStatus.SEE_OTHER)
-
-
-async def _board_page(
-    request: Request, desk: Desk, session: Session, refusal: SilenceRefusal | None = None
-) -> Response:
-    now = desk.now()
-    async with reading(desk.pool) as conn:
-        lasting, over = await lasting_silences(conn, now), await ended_lately(conn, now)
-        names = await names_within(conn, (*lasting, *over))
-    texts = desk.pages.words(request, NOC_LANGUAGE)
-    return desk.pages.show(
-        "silences.html",
-        texts,
-        HTTPStatus.CONFLICT if refusal else HTTPStatus.OK,
-        session=session,
-        board=Board(
-            running=[one for one in lasting if standing(one, now) is Standing.RUNNING],
-            coming=[one for one in lasting if standing(one, now) is Standing.COMING],
-            over=list(over),
-            names=names,
-        ),
-        days=list(DAYS),
-        unfit=silences.unfit,
-        refusal=refusal,
-        moments=Moments(texts.language, "UTC", now),
-    )
+    return RedirectResponse(f"/noc/silences/{silence.silence_id}", HTTPStatus.SEE_OTHER)
 
 
 async def _form_page(
@@ -164,6 +134,8 @@ async def _form_page(
         weighed=weighed,
         zone=zone,
         rules=RULE_NAMES,
+        provider=PROVIDER,
+        needs_two=needs_two,
         days=list(DAYS),
         lengths={one: moments.length(int(parse_duration(one).total_seconds())) for one in LENGTHS},
         moments=moments,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from enum import StrEnum
 
-from collector.escalation.deeds import LONGEST_ALONE
+from collector.model.campaign import LONGEST_ALONE
 from collector.model.duration import parse_duration
 
 

@@ -22,10 +22,10 @@ from collector.configuration.rules import Rulebook, RulesForm
 from collector.escalation.policies import unheard
 from collector.model.book import Book
 from collector.model.campaign import PROVIDER, PROVIDER_NAME
-from collector.model.channels import Secret
+from collector.model.channels import Secret, WebhookChannel
 from collector.model.credential import Credential, Holder
 from collector.model.policy import Policy
-from collector.secrets import MissingSecretError, read_secret
+from collector.secrets import MissingSecretError, read_secret, read_signing_key
 from collector.store.configuration import (
     load_policy,
     lock_configuration,
@@ -162,10 +162,11 @@ async def _refuse_orphans(conn: Connection, book: Book) -> None:
         raise NotDoneError(f"{said}; keep it until they are closed; {_NEW_ONES}")
 
 
-def secret_missing(secret: Secret) -> str | None:
-    """What hinders a secret from being read here."""
+def secret_missing(channel: object, secret: Secret) -> str | None:
+    """What hinders a channel's secret from being read here; those of webhooks are keys that sign."""
+    read = read_signing_key if isinstance(channel, WebhookChannel) else read_secret
     try:
-        read_secret(secret)
+        read(secret)
     except MissingSecretError as error:
         return str(error)
     return None

@@ -53,7 +53,7 @@ async def acknowledge(
 
 async def let_go(conn: Connection, incident_id: UUID, hand: Hand) -> Answer:
     async def deed(row: IncidentRow) -> Outcome:
-        return deeds.let_go(row.incident, hand.at)
+        return deeds.let_go(row.incident)
 
     return await _do(conn, incident_id, "let go", deed, hand)
 

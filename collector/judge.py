@@ -12,6 +12,7 @@ from collector.escalation.incidents import Change, Reconciled, reconcile, shown
 from collector.escalation.notices import farewell, walked
 from collector.escalation.oncall import Roster
 from collector.escalation.orders import AS_IT_COMES, Orders
+from collector.escalation.policies import heard
 from collector.escalation.tickets import detached, gather
 from collector.model.book import Book
 from collector.model.campaign import CAMPAIGN, Campaign, Fleet, Signal
@@ -112,8 +113,9 @@ def escalate(
     orders: Orders = AS_IT_COMES,
 ) -> Verdict:
     """Take what is found about one practice, or the provider, as far as its escalation policies say."""
-    findings = inhibited(evaluation.findings, record.incidents, campaigns)
-    reconciled = reconcile(record.incidents, findings, record.policy, orders.roster.book, now)
+    book = orders.roster.book
+    findings = inhibited(heard(evaluation.findings, book, record.policy.labels), record.incidents, campaigns)
+    reconciled = reconcile(record.incidents, findings, record.policy, book, now)
     incidents, came = linked(reconciled.incidents, campaigns)
     grown = joins(record.incidents, incidents)
     return _escalated(

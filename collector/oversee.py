@@ -47,7 +47,7 @@ async def oversee(pool: Pool, now: datetime) -> Verdict | None:
         short = await lasting_shortfall(conn)
         fleet = await _fleet(conn, signals, setting, now)
         orders = await standing_orders(conn, now)
-        letters = await dead_letters(conn)
+        letters = await dead_letters(conn, now)
         verdict = judge_provider(record, signals, fleet, short.began_at if short else None, now, orders, letters)
         await _keep(conn, record, verdict, now)
         merged = await practices_of_campaigns(conn, ended(record.incidents, verdict.incidents))

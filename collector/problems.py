@@ -1,7 +1,7 @@
 """Problem details (RFC 9457): every error of both applications names the field and the way out."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -58,9 +58,9 @@ def store_away() -> ProblemError:
     return problem(503, "store_away", "The store is away", detail, Retry_After=str(RETRY_AFTER_S))
 
 
-def contract_broken(error: ValidationError) -> Problem:
-    """What is wrong with a body, by the path of each field."""
-    errors = field_errors(error.errors(include_url=False, include_context=False, include_input=False))
+def contract_broken(error: ValidationError, whole: str = "(body)") -> Problem:
+    """What is wrong with a body, by the path of each field; `whole` names what is wrong with none of them alone."""
+    errors = field_errors(error.errors(include_url=False, include_context=False, include_input=False), whole)
     return Problem(
         type="urn:vigie:contract",
         title="The body breaks the contract",
@@ -70,13 +70,26 @@ def contract_broken(error: ValidationError) -> Problem:
     )
 
 
-def field_errors(errors: Sequence[ErrorDetails]) -> list[FieldError]:
-    return [FieldError(field=_path(one["loc"]), message=one["msg"]) for one in errors[:_MOST_ERRORS]]
+def field_errors(errors: Sequence[ErrorDetails], whole: str = "(body)") -> list[FieldError]:
+    return [FieldError(field=_path(one["loc"]) or whole, message=_said(one)) for one in errors[:_MOST_ERRORS]]
 
 
 def _path(where: Sequence[int | str]) -> str:
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
-    return path.removeprefix(".") or "(body)"
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where).removeprefix(".")
+
+
+def _said(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _within_the_request(error: Mapping[str, Any]) -> ErrorDetails:
+    """FastAPI tells the place in a body that is no JSON as if that were a field, and what is sent as no JSON unread."""
+    if error["type"] == "json_invalid":
+        said = f"must be JSON: {error['ctx']['error']}, at character {error['loc'][-1]}"
+        return cast("ErrorDetails", {**error, "loc": (), "msg": said})
+    if error["type"] == "model_attributes_type" and error["loc"] == ("body",):
+        error = {**error, "msg": "must be a JSON object, sent with Content-Type: application/json"}
+    return cast("ErrorDetails", {**error, "loc": error["loc"][1:]})
 
 
 def answer(found: Problem, headers: dict[str, str] | None = None) -> Response:
@@ -103,8 +116,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def on_request(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
-        errors: list[Any] = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
-        listed = field_errors(errors)
+        listed = field_errors([_within_the_request(one) for one in error.errors()])
         detail = f"{listed[0].field}: {listed[0].message}"
         found = Problem(type="urn:vigie:contract", title="The request breaks the contract", status=422, detail=detail)
         return answer(found.model_copy(update={"errors": listed}))

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from collector.deeds import COMMAND_LINE, Hand
 from collector.model.campaign import needs_two
 from collector.model.rule_settings import RuleSettings
-from collector.model.silence import Scope, Silence
+from collector.model.silence import Scope, Silence, same_person
 from collector.store.audit import record_deed
 from collector.store.connect import FLEET, Connection, set_scope
 from collector.store.incident_pages import IncidentRow
@@ -34,6 +35,7 @@ class SilenceRefusal(StrEnum):
     NO_ENDPOINT = "no_endpoint"
     NO_RULE = "no_rule"
     OVER = "over"
+    NEVER_OPENS = "never_opens"
     ANOTHER = "another"
     SAME_PERSON = "same_person"
     NO_OPERATORS = "no_operators"
@@ -62,10 +64,10 @@ class Weighed:
 Answer = Weighed | SilenceRefusal | None
 
 
-async def preview(conn: Connection, silence: Silence) -> Weighed | SilenceRefusal:
+async def preview(conn: Connection, silence: Silence, now: datetime) -> Weighed | SilenceRefusal:
     """What a silence would hold now, if it ran."""
     await set_scope(conn, FLEET)
-    if refusal := await _impossible(conn, silence.scope):
+    if refusal := await _impossible(conn, silence.scope) or _vain(silence, now):
         return refusal
     return await weighed(conn, silence)
 
@@ -77,8 +79,8 @@ async def begin(conn: Connection, silence: Silence, hand: Hand) -> Weighed | Sil
         if refusal := await _impossible(conn, silence.scope):
             return refusal
         known = await load_silence(conn, silence.silence_id)
-        if known is None and silence.until <= hand.at:
-            return SilenceRefusal.OVER
+        if known is None and (refusal := _vain(silence, hand.at)):
+            return refusal
         if known is None and await put_silence(conn, silence):
             return await _done(conn, silence, "silence", hand)
         known = known or await load_silence(conn, silence.silence_id)  # somebody was quicker
@@ -106,7 +108,7 @@ def unfit(silence: Silence, approver: str) -> SilenceRefusal | None:
     """Why somebody cannot approve a silence: two people are two operators, each with a token of their own."""
     if any(name.startswith(COMMAND_LINE) for name in (silence.by, approver)):
         return SilenceRefusal.NO_OPERATORS
-    return SilenceRefusal.SAME_PERSON if silence.by.casefold() == approver.casefold() else None
+    return SilenceRefusal.SAME_PERSON if same_person(silence.by, approver) else None
 
 
 async def end(conn: Connection, silence_id: UUID, hand: Hand) -> Answer:
@@ -134,6 +136,13 @@ async def _impossible(conn: Connection, scope: Scope) -> SilenceRefusal | None:
     if scope.endpoint_id and not await knows_endpoint(conn, scope.practice_id, scope.endpoint_id):
         return SilenceRefusal.NO_ENDPOINT
     return None
+
+
+def _vain(silence: Silence, now: datetime) -> SilenceRefusal | None:
+    """One that is over, or over before its window opens, would hold nothing, and say so to nobody."""
+    if silence.until <= now:
+        return SilenceRefusal.OVER
+    return None if silence.holds_until(now) or silence.begins(now) else SilenceRefusal.NEVER_OPENS
 
 
 async def _done(conn: Connection, silence: Silence, action: str, hand: Hand) -> Weighed:

@@ -21,6 +21,7 @@ from collector.store.connect import GONE, Pool
 from collector.store.listening import drop_listening
 from collector.store.liveness import drop_spans
 from collector.store.outbox import drop_sent
+from collector.store.polls import drop_events
 from collector.store.snapshots import take_checkpoints
 from collector.store.timescale import drop_expired
 from collector.store.wakes import claim_wanted
@@ -158,4 +159,5 @@ class Engine:
             await drop_listening(conn, now)
             await drop_spans(conn, now)
             await drop_sent(conn, now)
+            await drop_events(conn, now)
             await drop_expired(conn, now)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from collector.store.connect import Pool
@@ -31,6 +32,14 @@ from deploy.local import (
 settings.register_profile("vigie", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("hunt", settings.get_profile("vigie"), derandomize=False)
 settings.load_profile("vigie")
+
+# As our processes write it. structlog's own way draws every value of every frame: seconds of work for one fault.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 _numbers = count()
 

@@ -67,8 +67,13 @@ function sayFound() {
   document.title = title;
 }
 
-// Replaces <main> and leaves focus, scrolling and what was chosen where they were; a focused control that is gone hands on
-// to <main>.
+// What has the focus on a fresh page: the same control, else the link of its incident, else <main>.
+function heir(active, fresh) {
+  const row = active.closest("[id^=incident-]");
+  return document.getElementById(active.id) ?? (row && document.getElementById(row.id)?.querySelector("a")) ?? fresh;
+}
+
+// Replaces <main> and leaves focus, scrolling and what was chosen where they were.
 function show(page) {
   const fresh = page.querySelector("main");
   const old = document.querySelector("main");
@@ -82,7 +87,7 @@ function show(page) {
   }
   old.replaceWith(fresh);
   title = page.title;
-  if (active) (document.getElementById(active.id) ?? fresh).focus({ preventScroll: true });
+  if (active) heir(active, fresh).focus({ preventScroll: true });
   window.scrollTo(left, top);
 }
 
@@ -128,24 +133,28 @@ function watch() {
   timer = setTimeout(refresh, every);
 }
 
-// A deed without leaving the page; if anything goes wrong or is refused, the form goes the ordinary way.
+// A deed without leaving the page; if anything goes wrong or is refused, the form goes the ordinary way. The button is
+// not disabled: it would lose the focus.
 async function sendQuietly(form, button) {
-  if (button) button.disabled = true;
+  button.ariaDisabled = "true";
   try {
     const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(button.formAction, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     await reading; // one that began before the deed may not know of it
     await refresh();
   } catch {
-    form.submit();
+    const again = document.getElementById(button.id); // the page may be a fresh one by now
+    if (!again) return;
+    delete again.form.dataset.quietly;
+    again.form.requestSubmit(again);
   }
 }
 
 document.addEventListener("submit", (event) => {
   if (!("quietly" in event.target.dataset)) return;
   event.preventDefault();
-  sendQuietly(event.target, event.submitter);
+  if (event.submitter.ariaDisabled !== "true") sendQuietly(event.target, event.submitter);
 });
 
 tellTime(document);

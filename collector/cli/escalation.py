@@ -7,6 +7,7 @@ import typer
 from collector.administer import Deed
 from collector.apply import secret_missing
 from collector.cli.configuration import FileNames, progress_bar, read_or_refuse, show_lines
+from collector.cli.trials import escalation_test
 from collector.cli.words import act, out, refuse
 from collector.configuration.escalation.plan import book_lines, idle_names, unknown_labels
 from collector.configuration.plan import Line, Sign
@@ -17,6 +18,7 @@ from collector.orders import roster_in_force
 from collector.store.connect import Connection
 
 escalation_app = typer.Typer(no_args_is_help=True, help="Escalation: who is told what, when and how.")
+escalation_app.command("test")(escalation_test)
 
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 

@@ -10,24 +10,21 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from collector.cli.configuration import progress_bar, read_or_refuse
-from collector.cli.words import act, instant, out, refuse
+from collector.cli.words import act, instant, known_zone, out, refuse
 from collector.configuration.faults import did_you_mean
 from collector.escalation.oncall import Roster
 from collector.escalation.shifts import Shift, shifts
 from collector.model.book import Person
 from collector.model.escalation import When
-from collector.model.policy import Zone
 from collector.orders import roster_in_force
 
 oncall_app = typer.Typer(no_args_is_help=True, help="On call: who is, until when, and who is next.")
 
 # Between two people's shifts there is one of nobody at most.
 _NEAR = 3
-_zone: TypeAdapter[str] = TypeAdapter(Zone)
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def oncall_show(
 ) -> None:
     """Say who is on call, until when, by which channels, who is next, and whether somebody is at work."""
     roster = _of_file(file) if file else act(lambda conn, _: roster_in_force(conn))
-    shown_in = _checked(zone) if zone else roster.book.zone
+    shown_in = known_zone(zone) if zone else roster.book.zone
     then = instant(at, shown_in) if at else datetime.now(UTC)
     duties = [_duty(roster, name, then) for name in _wanted(roster, rota)]
     if as_json:
@@ -71,13 +68,6 @@ def _of_file(file: Path) -> Roster:
     if read.book is None:
         refuse(f"{file} says nothing about escalation")
     return Roster(read.book)
-
-
-def _checked(zone: str) -> str:
-    try:
-        return _zone.validate_python(zone)
-    except ValidationError:
-        refuse(f"unknown time zone {zone!r}; write it as in Europe/Paris")
 
 
 def _wanted(roster: Roster, rota: str | None) -> list[str]:

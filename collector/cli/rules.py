@@ -11,6 +11,7 @@ from collector import administer
 from collector.administer import Deed
 from collector.cli.configuration import FileNames, progress_bar, read_or_refuse, refuse_all
 from collector.cli.practices import PracticeName
+from collector.cli.trials import rules_backtest, rules_test
 from collector.cli.words import act, instant, out, refuse
 from collector.configuration.faults import FaultyError
 from collector.configuration.read import unknown_names
@@ -21,6 +22,8 @@ from collector.store.connect import Connection
 from collector.store.incidents import recent_incidents
 
 rules_app = typer.Typer(no_args_is_help=True, help="Rules: what they are set to, and why they find what they find.")
+rules_app.command("test")(rules_test)
+rules_app.command("backtest")(rules_backtest)
 
 
 @rules_app.command("check")

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import typer
 
 from collector import administer, silences
 from collector.administer import Deed
-from collector.cli.words import act, duration, out, refuse
+from collector.cli.words import act, duration, instant, known_zone, out, refuse
 from collector.deeds import Hand
-from collector.model.silence import Scope, Silence, Weekly
+from collector.model.silence import LONGEST, Scope, Silence, Weekly
 from collector.silences import RULE_NAMES, Answer, SilenceRefusal, Weighed
 from collector.store.connect import Connection
 from collector.store.escalation import load_book, newest_book_version
@@ -26,6 +25,7 @@ _REFUSALS = {
     SilenceRefusal.NO_PRACTICE: "no such practice is watched",
     SilenceRefusal.NO_ENDPOINT: "the practice has no such machine",
     SilenceRefusal.NO_RULE: f"--rule: must be one of {', '.join(RULE_NAMES)}",
+    SilenceRefusal.NEVER_OPENS: "--for: the silence is over before its weekly window opens; let it last longer",
     SilenceRefusal.OVER: "the silence is over, or would be; nothing was changed",
     SilenceRefusal.ANOTHER: "there is another silence of this id",
 }
@@ -41,7 +41,7 @@ class _Asked:
     machine: str | None
     labels: Mapping[str, str]
     rule: str | None
-    begins: datetime | None
+    begins: str | None
     lasts: timedelta
     days: frozenset[int]
     opens: time | None
@@ -61,7 +61,7 @@ def silence_add(
     rule: Annotated[str | None, typer.Option(help="findings of one rule alone, as in backup_missed")] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="practices with this label")] = None,
     begins: Annotated[
-        datetime | None, typer.Option("--from", help="when it begins, on the clock of --tz; now unless it is said")
+        str | None, typer.Option("--from", help="when it begins, on the clock of --tz; now unless it is said")
     ] = None,
     days: Annotated[str | None, typer.Option(help="only on these days of each week: sat,sun")] = None,
     opens: Annotated[str | None, typer.Option(metavar="HH:MM", help="with --days: from then")] = None,
@@ -79,7 +79,7 @@ def silence_add(
     async def do(conn: Connection, deed: Deed) -> Answer:
         silence = await _silence(conn, asked, deed)
         if dry_run:
-            return await silences.preview(conn, silence)
+            return await silences.preview(conn, silence, deed.at)
         return await silences.begin(conn, silence, Hand(deed.actor, deed.at))
 
     weighed = _done(act(do), asked.because)
@@ -117,8 +117,10 @@ async def _silence(conn: Connection, asked: _Asked, deed: Deed) -> Silence:
     if asked.machine and practice is None:
         refuse("--machine: a machine belongs to a practice; name it with --practice")
     endpoint_id = await administer.the_endpoint(conn, practice, asked.machine) if practice and asked.machine else None
-    zone = asked.tz or (await load_book(conn, await newest_book_version(conn))).zone
-    since = _on_the_clock(asked.begins, zone).astimezone(deed.at.tzinfo) if asked.begins else deed.at
+    zone = known_zone(asked.tz) if asked.tz else (await load_book(conn, await newest_book_version(conn))).zone
+    since = instant(asked.begins, zone) if asked.begins else deed.at
+    if asked.lasts > LONGEST:
+        refuse(f"--for: a silence lasts at most {LONGEST.days}d; it can be renewed")
     return Silence(
         silence_id=uuid4(),
         scope=Scope(
@@ -135,13 +137,6 @@ async def _silence(conn: Connection, asked: _Asked, deed: Deed) -> Silence:
     )
 
 
-def _on_the_clock(at: datetime, zone: str) -> datetime:
-    try:
-        return at.replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, OSError, LookupError):
-        refuse(f"--tz: {zone!r} is no time zone; write it as in Europe/Paris")
-
-
 def _weekly(asked: _Asked, zone: str) -> Weekly | None:
     if not asked.days and asked.opens is None and asked.window is None:
         return None
@@ -154,7 +149,10 @@ def _labels(written: list[str]) -> dict[str, str]:
     pairs = [one.partition("=") for one in written]
     if not all(name and value for name, _, value in pairs):
         refuse("--label: write it as NAME=VALUE")
-    return {name: value for name, _, value in pairs}
+    labels = {name: value for name, _, value in pairs}
+    if len(labels) < len(pairs):
+        refuse("--label: name each label once; what it covers must fit them all")
+    return labels
 
 
 def _days(written: str | None) -> frozenset[int]:

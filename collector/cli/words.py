@@ -8,19 +8,22 @@ from typing import NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from collector.administer import Deed, NotDoneError
 from collector.config import Settings, SettingsError, read_settings
 from collector.deeds import COMMAND_LINE
 from collector.model.duration import parse_duration
+from collector.model.policy import Zone
+from collector.model.value import EARLIEST, LATEST
 from collector.store.connect import AWAY, Connection, StoreAwayError, connect
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Result = TypeVar("Result")
+_zone: TypeAdapter[str] = TypeAdapter(Zone)
 
 
 def refuse(message: str) -> NoReturn:
@@ -77,7 +80,16 @@ def instant(text: str, zone: str) -> datetime:
         written = datetime.fromisoformat(text)
     except ValueError:
         refuse(f"{text!r} is no instant; write it as in 2026-11-21T02:00")
+    if not EARLIEST.year < written.year < LATEST.year:
+        refuse(f"{text!r} must lie between the years {EARLIEST.year} and {LATEST.year}")
     return (written if written.tzinfo else written.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+
+
+def known_zone(zone: str) -> str:
+    try:
+        return _zone.validate_python(zone)
+    except ValidationError:
+        refuse(f"unknown time zone {zone!r}; write it as in Europe/Paris")
 
 
 def shown_once(what: str) -> None:

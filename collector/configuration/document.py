@@ -41,7 +41,10 @@ def read_yaml(file: str, text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else None
-        raise FaultyError([Fault(file, place, "", f"this is no YAML: {error.problem or error.context}")]) from None
+        problem = str(error.problem or error.context)
+        indented = mark is not None and _begins_with_tab(text, mark.line)
+        way_out = _way_out(problem, indented=indented)
+        raise FaultyError([Fault(file, place, "", f"this is no YAML: {problem}", way_out)]) from None
     except yaml.YAMLError as error:
         raise FaultyError([Fault(file, None, "", f"this is no YAML: {str(error).splitlines()[0]}")]) from None
     if root is None:
@@ -51,6 +54,19 @@ def read_yaml(file: str, text: str) -> Document:
     if reading.bottomless:
         raise FaultyError(reading.faults)
     return Document(file, data, lambda steps, of_key: _place(root, steps, of_key=of_key), tuple(reading.faults))
+
+
+def _begins_with_tab(text: str, line: int) -> bool:
+    return "".join(text.split("\n")[line : line + 1]).lstrip(" ").startswith("\t")
+
+
+def _way_out(problem: str, *, indented: bool) -> str | None:
+    """Of what people write most often that YAML cannot read."""
+    if "cannot start any token" in problem:
+        return "indent with spaces, not with tabs" if indented else "put quotes around this text"
+    if "mapping values are not allowed" in problem:
+        return "put quotes around a text that holds a colon, and begin the keys of one level in the same column"
+    return None
 
 
 class _Reading:

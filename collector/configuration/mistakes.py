@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from collector.configuration.document import Document
 from collector.configuration.faults import Fault, Steps, did_you_mean
 from collector.configuration.words import say
+from collector.model.channels import Secret
 
 _NUMBER_AND_UNIT = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zA-Zé]*)\.?")
 _KEYWORDS = re.compile(r"(\w+)=(-?\d+)")
@@ -41,6 +42,8 @@ _SAID = {
     "string_pattern_mismatch": "{input} is not written as it must be",
     "time_delta_parsing": "{input} is no duration",
     "time_delta_type": "{input} is no duration",
+    "url_parsing": "this is no address",  # and never what stood there: it may hold a password
+    "url_scheme": "this is no address of the web",
 }
 # By what a model is known that may stand where others may too.
 KIND = "kind"
@@ -48,6 +51,12 @@ KIND = "kind"
 _NO_LENGTHS = {"begins", "handover", "since", "until"}
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _NEED_DASH = {"tuple_type", "frozen_set_type"}
+_EXAMPLES = {
+    "url_parsing": "write it whole, as in https://desk.example.org",
+    "url_scheme": "begin it with https://",
+}
+_MAILBOXES = {"to", "sender"}
+_SECRET = "a secret never stands in a file of configuration"  # noqa: S105 - the sentence
 
 
 def mistakes(document: Document, model: type[BaseModel], error: ValidationError) -> Iterator[Fault]:
@@ -85,6 +94,8 @@ def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[st
             return f"unknown {what} {steps[-1]!r}", did_you_mean(str(steps[-1]), known) or _known(known)
         case "missing":
             return f"{str(steps[-1])!r} is missing", None
+        case "model_type" | "model_attributes_type" if _model_of(_annotation_at(model, steps)) is Secret:
+            return _SECRET, "say where it is read, as in {env: NAME} or {file: /run/secrets/name}"
         case "model_type" | "model_attributes_type":
             known = fields_at(model, steps)
             return _SAID[kind], did_you_mean(str(written), known) or _known(known)
@@ -121,10 +132,14 @@ def _how(kind: str, steps: Steps, written: object) -> str | None:
     field = str(steps[-1]) if steps else ""
     if kind in _NEED_DASH:
         return "begin each item with '- '"
+    if kind in _EXAMPLES:
+        return _EXAMPLES[kind]
     if not isinstance(written, str):
         return None
     if field == "zone":
         return did_you_mean(written, available_timezones())
+    if field in _MAILBOXES:
+        return "write one address alone, as in desk@example.org"
     if field == "cron":
         return "write it as minute hour day month weekday, as in '0 2 * * *'"
     if field in _NO_LENGTHS:
@@ -139,9 +154,11 @@ def _duration(written: str) -> str | None:
         return None
     number, unit = found[1].replace(",", "."), found[2].casefold()
     if not unit:
-        return f"write the unit with it, as in {number}h or {number}d"
+        return f"write the unit with it, as in {number}m, {number}h or {number}d"
     ours = next((short for short, names in _UNITS.items() if unit in names), None)
-    return f"write it as {number}{ours}" if ours else "the units are s, m, h, d and w"
+    if ours is None:
+        return "the units are s, m, h, d and w"
+    return None if written == number + ours else f"write it as {number}{ours}"
 
 
 def fields_at(model: type[BaseModel], steps: Steps) -> Mapping[str, object]:

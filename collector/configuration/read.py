@@ -205,13 +205,13 @@ def unknown_names(files: Files, jobs: Mapping[str, frozenset[str]]) -> Iterator[
         yield files.rules_document.fault(steps, message, near)
 
 
-def missing_secrets(files: Files, missing: Callable[[Secret], str | None]) -> Iterator[Fault]:
-    """`missing` says what hinders a secret from being read, never what it is."""
+def missing_secrets(files: Files, missing: Callable[[object, Secret], str | None]) -> Iterator[Fault]:
+    """`missing` says what hinders a channel's secret from being used, never what it is."""
     if files.book is None or files.book_document is None:
         return
     for name, channel in files.book.channels.items():
         for field in type(channel).model_fields:
             secret = getattr(channel, field)
-            why = missing(secret) if isinstance(secret, Secret) else None
+            why = missing(channel, secret) if isinstance(secret, Secret) else None
             if why:
                 yield files.book_document.fault(("channels", name, field), why)

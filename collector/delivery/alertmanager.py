@@ -46,7 +46,8 @@ class Alertmanager:
 
     async def deliver_many(self, parcels: Sequence[Parcel]) -> None:
         """All in one request; of each incident its last word."""
-        last = {parcel.message.about: parcel.message for parcel in parcels}
+        in_order = sorted((parcel.message for parcel in parcels), key=lambda message: message.sequence)
+        last = {message.about: message for message in in_order}
         notices = [message for message in last.values() if isinstance(message, Notice)]
         if len(notices) < len(last):
             raise DeliveryError("takes notices, no tickets", permanent=True)
@@ -67,7 +68,7 @@ class Alertmanager:
         except httpx.HTTPError as error:
             raise DeliveryError(f"no answer: {type(error).__name__}") from error
         if not response.is_success:
-            # It has taken what is valid, and would refuse the rest for ever.
+            # It has taken what is valid, and would refuse the rest for ever: who sent many sends them in smaller parts.
             refused = response.status_code == httpx.codes.BAD_REQUEST
             raise DeliveryError(f"answered {response.status_code}", retry_after(response, now), permanent=refused)
 

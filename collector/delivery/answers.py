@@ -11,7 +11,8 @@ import httpx
 from collector.delivery.channel import DeliveryError
 from collector.delivery.tickets import NotMadeError
 
-LONGEST_WISH = timedelta(days=1)
+# Half of the day that a message has: it is tried again once more before it is given up.
+LONGEST_WISH = timedelta(hours=12)
 # Words of a ticket system about its refusal, as far as an operator reads them.
 LONGEST_REASON = 200
 # Bytes of an answer. The largest that we ask for, GLPI's page of 500 tickets with their texts, is a few megabytes.

@@ -1,6 +1,6 @@
 """Leaves a receiver alone that takes nothing, and asks it now and then whether it does again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -10,6 +10,8 @@ MOST_FAILURES = 5
 # A restart takes half a minute; a receiver that is away for long is back for at most ten minutes before we see it.
 FIRST_REST = timedelta(seconds=30)
 LONGEST_REST = timedelta(minutes=10)
+# What a receiver asks for itself is kept, up to what one message waits at most.
+LONGEST_WISHED = timedelta(hours=1)
 
 
 class State(StrEnum):
@@ -35,6 +37,7 @@ class Breaker:
 
     failed: frozenset[UUID] = frozenset()
     rests: int = 0
+    opened_at: datetime | None = None
     until: datetime | None = None
 
     def state(self, now: datetime) -> State:
@@ -58,8 +61,13 @@ class Breaker:
             return self._opened(failed, wish, now), Turn.PROBE_FAILED
         if state is State.CLOSED and len(failed) >= MOST_FAILURES:
             return self._opened(failed, wish, now), Turn.FAILURES_IN_A_ROW
-        return Breaker(failed, self.rests, self.until), None
+        return replace(self, failed=failed), None
+
+    def woken(self, now: datetime) -> "Breaker":
+        """Somebody says that the receiver is well again: it is asked now."""
+        return replace(self, until=now)
 
     def _opened(self, failed: frozenset[UUID], wish: timedelta | None, now: datetime) -> "Breaker":
-        rest = max(FIRST_REST * (1 << min(self.rests, 10)), wish or timedelta(0))
-        return Breaker(failed, self.rests + 1, now + min(rest, LONGEST_REST))
+        rest = min(FIRST_REST * (1 << min(self.rests, 10)), LONGEST_REST)
+        wished = min(wish or timedelta(0), LONGEST_WISHED)
+        return Breaker(failed, self.rests + 1, now, now + max(rest, wished))

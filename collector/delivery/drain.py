@@ -15,16 +15,22 @@ from collector.delivery.pace import MOST_SINGLES, Pace
 from collector.logs import logger
 from collector.metrics import WorkerMetrics
 from collector.model.campaign import PROVIDER
+from collector.model.undelivered import HELD_FOR
 from collector.store.channel_pace import hold_pace, spend_pace
 from collector.store.connect import Connection, Pool
-from collector.store.outbox import Parcel, bury, claim, gather, mark_sent, put_off
+from collector.store.outbox import Parcel, bury, claim, gather, mark_sent, put_off, wanted_since
 from collector.store.wakes import wake_practice
 
-# A claim outlives the longest delivery by this, so that a slow one is never sent twice at once.
+# A claim outlives the longest delivery by this, so that a slow one is never sent twice at once; workers' clocks may
+# differ by as much.
 LEASE_MARGIN = timedelta(seconds=20)
 AT_ONCE = 20
 MOST_GATHERED = 1_000  # in one digest, which tells the worst of them and counts the rest
+# A digest that failed more than once is followed by one of a quarter, and what is taken by one of twice as many: a
+# message that no receiver takes soon stands alone, and the others are told in a few dozen tries at most.
+FEWER, MORE = 4, 2
 LOOK_AGAIN_S = 1.0  # while deliveries are under way, what was posted meanwhile is taken as soon
+LAST_MOMENT_S = 3.0  # for what is under way when we end; whoever stops us waits ten at least (`docker stop`)
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=1)
@@ -59,14 +65,15 @@ class Outcome:
 
     def late(self, now: datetime) -> list[Parcel]:
         """What is given up."""
-        if self.error is None:
-            return []
-        permanent = _is_permanent(self.error)
-        return [one for one in self.parcels if permanent or now - one.waits_since >= GIVE_UP_AFTER]
+        return [one for one in self.parcels if self._gives_up(one, now)]
 
     def again(self, now: datetime) -> list[Parcel]:
-        late = self.late(now)
-        return [one for one in self.parcels if one not in late]
+        return [one for one in self.parcels if not self._gives_up(one, now)]
+
+    def _gives_up(self, parcel: Parcel, now: datetime) -> bool:
+        if self.error is None:
+            return False
+        return _is_permanent(self.error) or now - parcel.waits_since >= GIVE_UP_AFTER
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,7 @@ class Carrier:
         self._back: list[Outcome] = []  # not yet written down: kept while the store is away
         self._stirred = asyncio.Event()
         self._retired = False
+        self._most = MOST_GATHERED  # in the next digest
 
     def stir(self) -> None:
         """Something may be ready."""
@@ -123,14 +131,16 @@ class Carrier:
                 task = asyncio.create_task(self._send(load))
                 self._going.add(task)
                 task.add_done_callback(self._landed)
-            if not self.is_busy:
+            if not self.is_busy and not self._stirred.is_set():  # what was posted over the turn waits for no other
                 return taken
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN_S):
                     await self._stirred.wait()
 
     async def close(self) -> None:
-        """What is under way is cut off; what came back is written down, so that nobody sends it again."""
+        """What is under way has a moment to come back, or it may be sent twice; what came back is written down."""
+        if self._going:
+            await asyncio.wait(self._going, timeout=LAST_MOMENT_S)
         for task in self._going:
             task.cancel()
         await asyncio.gather(*self._going, return_exceptions=True)
@@ -143,26 +153,36 @@ class Carrier:
         self._stirred.set()
 
     async def _turn(self) -> tuple[int, list[Load]]:
-        now = datetime.now(UTC)
         back = self._back[:]
         async with self._pool.acquire() as conn, conn.transaction():
+            now = datetime.now(UTC)
             await self._write_down(conn, back, now)
-            loads = await self._take(conn, now)
+            loads = await self._take(conn)
         del self._back[: len(back)]
         return sum(self._told(one, now) for one in back), loads
 
-    async def _take(self, conn: Connection, now: datetime) -> list[Load]:
+    async def _take(self, conn: Connection) -> list[Load]:
+        """A lease begins when nothing is waited for any more, neither a connection nor the pace."""
+        now = datetime.now(UTC)
+        await self._wake_if_wanted(conn, now)
         room = self.breaker.room(len(self._going), AT_ONCE, now)
         if self._retired or room == 0:
             return []
         if self.lane.pace is None:
             return [Load([one]) for one in await self._claimed(conn, room, now)]
-        return await self._take_at(self.lane.pace, conn, room, now)
+        return await self._take_at(self.lane.pace, conn, room)
 
-    async def _take_at(self, pace: Pace, conn: Connection, room: int, now: datetime) -> list[Load]:
+    async def _wake_if_wanted(self, conn: Connection, now: datetime) -> None:
+        """Who has mended a receiver and wants its messages tried at once does not wait for the end of its rest."""
+        opened_at = self.breaker.opened_at
+        if opened_at and not self.takes and await wanted_since(conn, self._channel.name, opened_at):
+            self.breaker = self.breaker.woken(now)
+
+    async def _take_at(self, pace: Pace, conn: Connection, room: int) -> list[Load]:
         """The pace is held until what it allowed is claimed, so that workers share it."""
         name = self._channel.name
         free_at = await hold_pace(conn, name)
+        now = datetime.now(UTC)
         room = min(room, pace.room(free_at, now))
         if room == 0:
             return []
@@ -182,7 +202,7 @@ class Carrier:
     async def _gathered(self, conn: Connection, room: int, now: datetime) -> list[Load]:
         """A few are told one by one, each incident's in their order; more at once."""
         until = now + self._channel.timeout * MOST_SINGLES + LEASE_MARGIN
-        parcels = await gather(conn, self._channel.name, now, until, MOST_GATHERED)
+        parcels = await gather(conn, self._channel.name, now, until, self._most)
         if len(parcels) > min(room, MOST_SINGLES):
             return [Load(parcels, digest=True)]
         by_incident = sorted(parcels, key=lambda one: (one.message.about, one.message.sequence))
@@ -191,7 +211,7 @@ class Carrier:
     async def _send(self, load: Load) -> None:
         """What stands behind a message that must be tried again waits with it."""
         if load.digest:
-            self._come_back(load.parcels, await self._delivered(load.parcels))
+            await self._send_digest(load.parcels)
             return
         for place, parcel in enumerate(load.parcels):
             error = await self._delivered([parcel])
@@ -201,8 +221,22 @@ class Carrier:
                     self._come_back(behind, NotYetError(BEHIND_ANOTHER))
                 return
 
+    async def _send_digest(self, parcels: Sequence[Parcel]) -> None:
+        """One that is refused for good buries none of its messages: which of them was meant, fewer of them will show.
+
+        Nor do they wait longer with every try, as one that fails alone: it may be another's fault.
+        """
+        error = await self._delivered(parcels)
+        refused = error is not None and _is_permanent(error)
+        if error and (refused or max(one.attempts for one in parcels) > 1):
+            self._most = max(len(parcels) // FEWER, 1)
+        if error and refused:
+            error = NotYetError(f"{error}, to {len(parcels)} messages as one")
+        self._back.append(Outcome(parcels, error, _wait(1, error) if error else timedelta(0)))
+
     def _come_back(self, parcels: Sequence[Parcel], error: Exception | None) -> None:
-        self._back.append(Outcome(parcels, error, _wait(parcels, error) if error else timedelta(0)))
+        tries = max(one.attempts for one in parcels)
+        self._back.append(Outcome(parcels, error, _wait(tries, error) if error else timedelta(0)))
 
     async def _delivered(self, parcels: Sequence[Parcel]) -> Exception | None:
         """None once the receiver has them. The breaker learns at once, before what failed is written down."""
@@ -228,6 +262,7 @@ class Carrier:
         now = datetime.now(UTC)
         if error is None:
             self.breaker, turn = self.breaker.taken()
+            self._most = MOST_GATHERED if turn else min(self._most * MORE, MOST_GATHERED)
         elif _is_permanent(error) or isinstance(error, NotYetError):
             return
         else:
@@ -246,6 +281,8 @@ class Carrier:
     async def _write_down(self, conn: Connection, back: Sequence[Outcome], now: datetime) -> None:
         if sent := [parcel for one in back if one.error is None for parcel in one.parcels]:
             await mark_sent(conn, sent, now)
+            if any(now - one.waits_since >= HELD_FOR for one in sent):
+                await wake_practice(conn, PROVIDER, now)  # for its finding that this channel takes nothing
         for one in back:
             if one.error is None:
                 continue
@@ -284,9 +321,9 @@ def _reason(error: Exception, channel: Channel) -> str:
     return str(error) if isinstance(error, DeliveryError) else type(error).__name__
 
 
-def _wait(parcels: Sequence[Parcel], error: Exception) -> timedelta:
+def _wait(tries: int, error: Exception) -> timedelta:
     wish = error.retry_after if isinstance(error, DeliveryError) else None
-    return max(retry_delay(max(one.attempts for one in parcels)), wish or timedelta(0))
+    return max(retry_delay(tries), wish or timedelta(0))
 
 
 def retry_delay(attempts: int) -> timedelta:

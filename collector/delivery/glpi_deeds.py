@@ -12,6 +12,7 @@ from typing import NamedTuple
 from collector.delivery.answers import RefusedError
 from collector.delivery.glpi_rest import CHANGED, STATUS, Actor, Criterion, Followup, LogLine, Rest, Row
 from collector.delivery.polling import Look, Read, happening
+from collector.delivery.tickets import GoneError
 from collector.model.happening import Deed
 from collector.store.ticket_remotes import Polled
 
@@ -27,7 +28,9 @@ OVERLAP = timedelta(seconds=30)
 MOST_READ = 200
 DATE = "%Y-%m-%d %H:%M:%S"  # in a zone that GLPI does not tell: only ever compared with its own
 
-_PERSON = re.compile(r"^(?P<name>.*) \((?P<user>\d+)\)$")
+# "glpi (27)" in the documentation of its log ("get sub items"); the form is translated, and some languages have other
+# brackets or no space. Whoever acts as another is named last.
+_PERSON = re.compile(r"^(?P<name>.*?)\s*[(（](?P<user>\d+)[)）]$")
 
 
 @dataclass(frozen=True)
@@ -78,22 +81,38 @@ def _is_fresh(row: Row, ticket: Polled, cursor: str | None) -> bool:
 
 
 async def _read_if_there(rest: Rest, ticket: Polled, changed: str) -> Read:
-    """One that was deleted, or moved out of our sight, must not keep the others from being read."""
+    """One that was deleted, or moved out of our sight, must not keep the others from being read.
+
+    Where the ticket is there and its history is not, we lack a right: that is for people to mend.
+    """
     try:
         return await _read(rest, ticket, changed)
     except RefusedError as error:
-        if error.of_this_alone:
+        if error.of_this_alone and not await _is_there(rest, ticket):
             return Read(ticket, (), ticket.seen or str(Seen()))
         raise
+
+
+async def _is_there(rest: Rest, ticket: Polled) -> bool:
+    try:
+        await rest.status(int(ticket.remote_id))
+    except GoneError:
+        return False
+    except RefusedError as error:
+        if error.of_this_alone:
+            return False
+        raise
+    return True
 
 
 async def _read(rest: Rest, ticket: Polled, changed: str) -> Read:
     number = int(ticket.remote_id)
     before = Seen.parsed(ticket.seen) if ticket.seen else Seen()
     every = await asyncio.gather(rest.followups(number), rest.actors(number))
-    log = await rest.log(number)  # last: whoever was given the ticket by then stands in it
-    followups = [one for one in every[0] if one.id > before.followup]
-    actors = [one for one in every[1] if one.id > before.actor]
+    # Last: whoever was given the ticket by then stands in it.
+    log = sorted(await rest.log(number), key=lambda line: line.id)
+    followups = sorted((one for one in every[0] if one.id > before.followup), key=lambda one: one.id)
+    actors = sorted((one for one in every[1] if one.id > before.actor), key=lambda one: one.id)
     us, names = await rest.who_we_are(), _names(log)
     now = datetime.now(UTC)  # GLPI tells no zone with its times: a deed counts from when it is read
     told = [
@@ -133,10 +152,11 @@ def _commented(followups: Sequence[Followup], us: int, names: Mapping[int, str])
 
 
 def _turned(lines: Sequence[LogLine], us: int) -> list[_Told]:
+    """By whom, if by somebody: GLPI's own doings and whoever is called in a way unknown to us have no number."""
     return [
         (f"log {line.id}", deed, person.name, "")
         for line in lines
-        if (person := _person(line.by)).user != us and (deed := _turn(line)) is not None
+        if (person := _person(line.by)).user not in (us, 0) and (deed := _turn(line)) is not None
     ]
 
 

@@ -19,6 +19,7 @@ from collector.model.campaign import PROVIDER
 from collector.model.channels import ChannelSpec
 from collector.secrets import held
 from collector.store.connect import AWAY, Pool
+from collector.store.dead_letters import any_held
 from collector.store.escalation import load_book, newest_book_version
 from collector.store.outbox import bury_old
 from collector.store.wakes import wake_practice
@@ -98,8 +99,8 @@ class Outlets:
             await self._follow_the_book()
         finally:  # whatever is wrong with a new one, what the last one opened goes on
             self._carry_on()
-        self._asking.begin(self._polls)
-        self._resending.begin(self._alertmanagers)
+            self._asking.begin(self._polls)
+            self._resending.begin(self._alertmanagers)
         if time.monotonic() - self._buried >= BURY_EVERY_S:
             await self._bury_old()
 
@@ -115,13 +116,15 @@ class Outlets:
         return sum(await asyncio.gather(*self._under_way.values()))
 
     async def close(self) -> None:
-        """What was under way is cut off; its claims run out."""
+        """Nothing more is taken; what cannot be ended or written down now runs out with its claim."""
         await self._asking.close()
         await self._resending.close()
         for task in self._under_way.values():
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-        await asyncio.gather(*(one.close() for one in self._every()))
+        for ended in await asyncio.gather(*(one.close() for one in self._every()), return_exceptions=True):
+            if isinstance(ended, Exception):
+                _log.warning("what came back could not be written down", error=type(ended).__name__)
 
     def _every(self) -> list[Carrier]:
         return [*(one for carriers in self._carriers.values() for one in carriers), *self._leaving]
@@ -187,13 +190,13 @@ class Outlets:
         self._metrics.breaker_open.remove(name)
 
     async def _bury_old(self) -> None:
-        """What waited for a day in vain is given up, also where no channel is there to try it."""
+        """What waited for a day in vain is given up, also where no channel is there; what waits for long is told of."""
         self._buried = time.monotonic()
         now = datetime.now(UTC)
         taking = [name for name, carriers in self._carriers.items() if all(one.takes for one in carriers)]
         async with self._pool.acquire() as conn, conn.transaction():
             buried = await bury_old(conn, now, now - GIVE_UP_AFTER, taking)
-            if buried:
+            if buried or await any_held(conn, now):
                 await wake_practice(conn, PROVIDER, now)
         for name in sorted(set(buried)):
             self._metrics.deliveries.labels(channel=name, outcome="dead").inc(buried.count(name))

@@ -1,10 +1,12 @@
-"""What people did to our tickets in Request Tracker, read from its transactions."""
+"""What people did to our tickets in Request Tracker, and to those that they merged ours into, from its transactions."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from collector.delivery.answers import RefusedError
 from collector.delivery.polling import Look, Read, happening
 from collector.delivery.request_tracker_rest import PAGE, Rest, Transaction
+from collector.delivery.tickets import GoneError
 from collector.model.happening import Deed, Happening
 from collector.store.ticket_remotes import Polled
 
@@ -19,12 +21,30 @@ PAGES = 20
 NEW_AT_ONCE = 50
 NEW_ONES = 1_000
 
+# The type of a transaction of both tickets of a merger.
+LINKED = "AddLink"
 # RT's own doings follow from ours or from what somebody did. A ticket that is nobody's by now was not taken.
 _BY_PEOPLE = (
     "Creator != '__CurrentUser__' AND Creator != 'RT_System'"
     " AND (Type = 'Comment' OR Type = 'Correspond' OR Type = 'Status' OR"
+    f" (Type = '{LINKED}' AND Field = 'MergedInto') OR"
     " (Type = 'Set' AND Field = 'Owner' AND TicketOwner != 'Nobody' AND TicketOwner != '__CurrentUser__'))"
 )
+
+
+class Seen(NamedTuple):
+    """Up to which transaction a ticket has been read, and where it is: in itself, or in one that it was merged into."""
+
+    until: int
+    place: int
+
+    @classmethod
+    def of(cls, ticket: Polled) -> "Seen":
+        until, _, place = (ticket.seen or "0").partition("/")
+        return cls(int(until), int(place or ticket.remote_id))
+
+    def written(self, ticket: Polled) -> str:
+        return f"{self.until}/{self.place}" if self.place != int(ticket.remote_id) else str(self.until)
 
 
 async def look(rest: Rest, watched: Sequence[Polled], cursor: str | None) -> Look:
@@ -34,9 +54,9 @@ async def look(rest: Rest, watched: Sequence[Polled], cursor: str | None) -> Loo
     """
     newest = await _newest(rest)
     rows, until = await _by_people(rest, "id > 0", max(min(int(cursor or newest), newest) - OVERLAP, 0), newest)
-    known = {int(one.remote_id): one for one in watched if one.seen is not None}
-    touched = sorted({row.ticket for row in rows if row.ticket in known})
-    read = [await _read(rest, known[ticket], rows, None) for ticket in touched]
+    touched = {row.ticket for row in rows}
+    known = [one for one in watched if one.seen is not None and touched & {int(one.remote_id), Seen.of(one).place}]
+    read = [await _read(rest, one, rows, None) for one in known]
     new_ones = [one for one in watched if one.seen is None][:NEW_ONES]
     for start in range(0, len(new_ones), NEW_AT_ONCE):
         read += await _read_new(rest, new_ones[start : start + NEW_AT_ONCE], newest)
@@ -67,14 +87,42 @@ async def _read_new(rest: Rest, tickets: Sequence[Polled], newest: int) -> list[
 
 async def _read(rest: Rest, ticket: Polled, rows: Sequence[Transaction], until: int | None) -> Read:
     """One ticket's share; without `until` it is read as far as its own last row."""
-    ours = [row for row in rows if row.ticket == int(ticket.remote_id) and row.id > int(ticket.seen or 0)]
-    found = [await _happening(rest, ticket, row, deed) for row in ours if (deed := deed_of(row))]
-    last = until if until is not None else max([row.id for row in ours], default=int(ticket.seen or 0))
-    return Read(ticket, tuple(found), str(last))
+    seen = Seen.of(ticket)
+    ours = [row for row in rows if row.ticket in (int(ticket.remote_id), seen.place) and row.id > seen.until]
+    place, there = await _followed(rest, ticket, seen.place, ours)
+    found = [await _happening(rest, ticket, row, deed) for row in (*ours, *there) if (deed := deed_of(row))]
+    last = max([until or 0, seen.until, *(row.id for row in (*ours, *there))])
+    return Read(ticket, tuple(found), Seen(last, place).written(ticket))
+
+
+async def _followed(
+    rest: Rest, ticket: Polled, place: int, ours: Sequence[Transaction]
+) -> tuple[int, Sequence[Transaction]]:
+    """Where people merged it to, and what they did there since."""
+    mergers = [row.id for row in ours if row.kind == LINKED]
+    moved_to = await _place(rest, ticket) if mergers else None
+    if moved_to in (None, place):
+        return place, ()
+    rows, _ = await _by_people(rest, f"ObjectId = {moved_to}", mergers[0], mergers[0])
+    return moved_to or place, rows
+
+
+async def _place(rest: Rest, ticket: Polled) -> int | None:
+    """None where we may not see it, or it is there no more: one ticket must not keep the others from being read."""
+    try:
+        return (await rest.ticket(int(ticket.remote_id))).id
+    except GoneError:
+        return None
+    except RefusedError as error:
+        if error.of_this_alone:
+            return None
+        raise
 
 
 def deed_of(row: Transaction) -> Deed | None:
-    """None for a step between two states that are both open, or both closed."""
+    """None for a merger, and for a step between two states that are both open, or both closed."""
+    if row.kind == LINKED:
+        return None
     if row.kind in ("Comment", "Correspond"):
         return Deed.COMMENTED
     if row.kind == "Set":
@@ -95,5 +143,8 @@ async def _said(rest: Rest, row: Transaction) -> str:
 
 
 async def _happening(rest: Rest, ticket: Polled, row: Transaction, deed: Deed) -> Happening:
+    """One of a ticket that several of ours were merged into happened to each of them."""
     said = await _said(rest, row) if deed is Deed.COMMENTED else ""
-    return happening(ticket, f"transaction {row.id}", deed, row.creator.id, row.at, said)
+    own = row.ticket == int(ticket.remote_id)
+    event = f"transaction {row.id}" if own else f"transaction {row.id} for {ticket.remote_id}"
+    return happening(ticket, event, deed, row.creator.id, row.at, said)

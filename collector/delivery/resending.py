@@ -70,12 +70,26 @@ async def resend(pool: Pool, one: Alertmanager) -> Outcome | None:
         incidents = await told_incidents(conn, one.name)
     try:
         async with asyncio.timeout(one.resend.total_seconds()):
-            for start in range(0, len(incidents), AT_ONCE):
-                await _tell(pool, one, incidents[start : start + AT_ONCE])
+            taken = [
+                await _told(pool, one, incidents[start : start + AT_ONCE])
+                for start in range(0, len(incidents), AT_ONCE)
+            ]
     except (DeliveryError, TimeoutError) as error:
         _log.warning("alerts could not be sent again", channel=one.name, reason=str(error) or "too slow")
         return Outcome.FAILED
-    return Outcome.TAKEN
+    return Outcome.TAKEN if all(taken) else Outcome.FAILED
+
+
+async def _told(pool: Pool, one: Alertmanager, incidents: Sequence[ToldIncident]) -> bool:
+    """What is refused for good keeps no other batch from being told again."""
+    try:
+        await _tell(pool, one, incidents)
+    except DeliveryError as error:
+        if not error.permanent:
+            raise
+        _log.warning("alerts were refused", channel=one.name, alerts=len(incidents), reason=str(error))
+        return False
+    return True
 
 
 async def _tell(pool: Pool, one: Alertmanager, incidents: Sequence[ToldIncident]) -> None:

@@ -22,7 +22,8 @@ _log = logger("watchdog")
 class Watchdog:
     """Audits after a sweep, at most every half minute, and pings `url` as clients of Healthchecks do.
 
-    Whether it answers or not, no sweep waits for it. Without `url` what is overdue is logged alone.
+    Whether it answers or not, no sweep waits for it. Without `url` what is overdue is logged alone. What a receiver
+    does not take is overdue as well: else nobody would hear of a dead ticket system before its messages are given up.
     """
 
     def __init__(self, pool: Pool, client: httpx.AsyncClient, url: str | None, metrics: WorkerMetrics) -> None:

@@ -27,11 +27,11 @@ def decide(
 
     1. What is acknowledged, resolved or held takes none, and what flaps none while it is quiet.
     2. A step falls due when its time has come, in its part of the day, and somebody is there to be told.
-    3. While something else pages for it (`pages`), it does not.
+    3. While something else pages for it (`pages`), it does not; nor while it is too mild for a step of this kind.
     """
     if incident.state is not IncidentState.OPEN or incident.walk.held_by or incident.quiet_since:
         return Decision((), None)
-    steps = [(place, one) for place, one in enumerate(policy.steps) if pages or one.action is not Action.PAGE]
+    steps = [(place, one) for place, one in enumerate(policy.steps) if _taken_now(one.action, incident.walk, pages)]
     falls = {place: _falls_due(one, incident.walk, place, now, roster) for place, one in steps}
     due = tuple(place for place, at in falls.items() if at is not None and at <= now)
     waits = (at for at in falls.values() if at is not None and at > now)
@@ -39,11 +39,15 @@ def decide(
     return Decision(due, earliest((*waits, *again)))
 
 
+def _taken_now(action: Action, walk: Walk, pages: bool) -> bool:
+    return (pages or action is not Action.PAGE) and (walk.only is None or action in walk.only)
+
+
 def _falls_due(step: Step, walk: Walk, place: int, now: datetime, roster: Roster) -> datetime | None:
     """When a step is to be taken, or taken again; none if that is never."""
     if last := walk.last(place):
         return _again(step, last.at, now, roster)
-    at = walk.began_at + step.after
+    at = walk.reaches(step)
     return _somebody_hears(step, at, now, roster) if step.waits or roster.fits(step.when, at) else None
 
 

@@ -5,20 +5,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from collector.escalation.incidents import NOBODY_HAS_IT, NOT_SNOOZED, Change
-from collector.model.campaign import CAMPAIGN, needs_two
+from collector.model.campaign import CAMPAIGN, LONGEST_ALONE, needs_two
 from collector.model.happening import Deed, Happening
 from collector.model.incident import Closing, Incident, IncidentChange, IncidentState
 
 # Longer than anybody is away: what should rest for longer is a silence, with its scope and its reason.
 LONGEST_HOLD = timedelta(days=30)
-# For what takes two people to silence: whoever is on it says so again tomorrow, or everybody is told anew.
-LONGEST_ALONE = timedelta(days=1)
 # Two clicks, or a request sent again because its answer was lost: the same deed.
 SAME_CLICK = timedelta(minutes=1)
-# What its history says of holds that somebody ended before their time.
-LET_GO = "let go of by hand"
-WOKEN = "the snooze was ended by hand"
-# What it says of a ticket that was closed or opened again in its system without a word.
+# What its history says of a ticket that was closed or opened again in its system without a word.
 CLOSED_THERE = "the ticket was closed"
 REOPENED_THERE = "the ticket was opened again"
 
@@ -47,14 +42,15 @@ def acknowledge(
     """Somebody has it, until then: it comes back if it lasts.
 
     Without `until` for as long as is usual (`otherwise`), and one that somebody has stays theirs. What takes two
-    people to silence one person holds back for a day at most.
+    people to silence comes back after a day, whoever acknowledges it again meanwhile.
     """
     if refused := _refused(incident) or _impossible(until, now):
         return refused
     if needs_two(incident):
-        if until and until - now > LONGEST_ALONE:
+        latest = _had_since(incident, now) + LONGEST_ALONE
+        if latest <= now or (until and until > latest):
             return Refusal.TOO_LONG_ALONE
-        otherwise = min(otherwise, LONGEST_ALONE)
+        otherwise = min(otherwise, latest - now)
     if incident.state is IncidentState.ACKNOWLEDGED and (
         until is None or (incident.acknowledged_by == by and _same(incident.acknowledged_until, until))
     ):
@@ -67,14 +63,19 @@ def acknowledge(
     return _changed(incident, update, IncidentChange.ACKNOWLEDGED, _until(end, said))
 
 
-def let_go(incident: Incident, now: datetime) -> Outcome:
-    """Nobody has it any more: whoever must be told is told anew."""
+def _had_since(incident: Incident, now: datetime) -> datetime:
+    """Since when somebody has had it; from one who lets go to the next who takes it before it is judged, too."""
+    walk = incident.walk
+    return walk.stopped_at if walk.stopped_at and not walk.held_by else now
+
+
+def let_go(incident: Incident) -> Outcome:
+    """Nobody has it any more: the next judgement brings it back to whoever must be told."""
     if refused := _refused(incident):
         return refused
     if incident.state is not IncidentState.ACKNOWLEDGED:
         return None
-    update = {**NOBODY_HAS_IT, "walk": incident.walk.anew(now)}
-    return _changed(incident, update, IncidentChange.RETURNED, LET_GO)
+    return _changed(incident, NOBODY_HAS_IT, IncidentChange.LET_GO, "")
 
 
 def snooze(incident: Incident, by: str, until: datetime, said: str, now: datetime) -> Outcome:
@@ -89,13 +90,12 @@ def snooze(incident: Incident, by: str, until: datetime, said: str, now: datetim
 
 
 def wake(incident: Incident, now: datetime) -> Outcome:
-    """End a snooze before its time: whoever must be told is told anew."""
+    """End a snooze before its time: the next judgement brings it back to whoever must be told."""
     if refused := _refused(incident):
         return refused
     if incident.snoozed_until is None or incident.snoozed_until <= now:
         return None
-    update = {**NOT_SNOOZED, "walk": incident.walk.anew(now)}
-    return _changed(incident, update, IncidentChange.RETURNED, WOKEN)
+    return _changed(incident, NOT_SNOOZED, IncidentChange.WOKEN, "")
 
 
 def assign(incident: Incident, to: str | None, people: Collection[str]) -> Outcome:
@@ -137,9 +137,15 @@ def happened(incident: Incident, what: Happening, by: str, otherwise: timedelta,
         return acknowledge(incident, by, None, otherwise, said, now)
     if what.deed is Deed.CLOSED:
         return close(incident, by, said or CLOSED_THERE, now)
-    # Whoever opens it again does not believe that it is over.
-    doubted = {"closing": None} if what.deed is Deed.REOPENED else {}
-    return _changed(incident, doubted, IncidentChange.COMMENTED, said or REOPENED_THERE)
+    if what.deed is Deed.REOPENED:
+        return _changed(incident, {"closing": _doubted(incident)}, IncidentChange.COMMENTED, said or REOPENED_THERE)
+    return _changed(incident, {}, IncidentChange.COMMENTED, said) if said else Refusal.NOTHING_SAID
+
+
+def _doubted(incident: Incident) -> Closing | None:
+    """Whoever opens it again does not believe that it is over; what is closed already goes on where it was."""
+    closing = incident.closing
+    return None if closing is None or incident.lasts else closing.model_copy(update={"doubted": True})
 
 
 def concerned(incidents: Iterable[Incident]) -> tuple[Incident, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.escalation.incidents import NOBODY_HAS_IT, NOT_SNOOZED, Change, Reconciled, Turn
-from collector.model.campaign import needs_two
+from collector.model.campaign import LONGEST_ALONE, needs_two
+from collector.model.escalation import Walk
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
 from collector.model.silence import Silence
@@ -15,8 +16,9 @@ SNOOZE = "snooze"
 _SILENCE = "silence:"
 
 # What its history and its ticket say of an incident that is back.
-_EXPIRED = "the acknowledgement has expired"
-_SNOOZE_ENDED = "the snooze has ended"
+EXPIRED = "the acknowledgement has expired"
+LET_GO = "let go of by hand"
+SNOOZE_ENDED = "the snooze has ended"
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class _Hold:
 
 
 def hold(incidents: Iterable[Incident], silences: Sequence[Silence], policy: Policy, now: datetime) -> Reconciled:
-    """Whatever has been held back, and still burns when that ends, walks its steps anew: somebody hears of it then.
+    """Whatever has been held back, and still burns when that ends, comes back: whoever was told hears of it again.
 
-    An acknowledgement that has expired comes back the same way; what somebody has meanwhile does not.
+    What somebody had, and has no longer, comes back the same way; what somebody has meanwhile does not.
     """
     return Reconciled.of([_held(one, silences, policy, now) if one.lasts else Turn(one) for one in incidents])
 
@@ -39,11 +41,17 @@ def _held(incident: Incident, silences: Sequence[Silence], policy: Policy, now: 
     one, ended = _let_go(incident, now)
     found = _hold_of(one, covering, now)
     begins = () if found else (one.begins(now) for one in covering)
-    has_it = one.acknowledged_until if one.state is IncidentState.ACKNOWLEDGED else None
-    until = earliest((has_it, found.until if found else None, *begins))
-    if found:
-        return Turn(*_kept_back(one, found, ended), until)
-    return Turn(*_freed(one, ended, now), until)
+    held, changes = _kept_back(one, found, ended, now) if found else _freed(one, ended, now)
+    return Turn(held, changes, earliest((_had_until(held, now), found.until if found else None, *begins)))
+
+
+def _had_until(incident: Incident, now: datetime) -> datetime | None:
+    """When whoever has it is to have it no longer. What takes two people nobody has for long, however it came to be."""
+    if incident.state is not IncidentState.ACKNOWLEDGED or incident.acknowledged_until is None:
+        return None
+    if incident.walk.held_by or not needs_two(incident):
+        return incident.acknowledged_until
+    return min(incident.acknowledged_until, (incident.walk.stopped_at or now) + LONGEST_ALONE)
 
 
 def _let_go(incident: Incident, now: datetime) -> tuple[Incident, str | None]:
@@ -53,19 +61,20 @@ def _let_go(incident: Incident, now: datetime) -> tuple[Incident, str | None]:
     """
     if incident.snoozed_until and incident.snoozed_until <= now:
         if incident.walk.held_by == SNOOZE:
-            return incident.model_copy(update={**NOT_SNOOZED, **NOBODY_HAS_IT}), _SNOOZE_ENDED
+            return incident.model_copy(update={**NOT_SNOOZED, **NOBODY_HAS_IT}), SNOOZE_ENDED
         incident = incident.model_copy(update=NOT_SNOOZED)
-    end = incident.acknowledged_until if incident.state is IncidentState.ACKNOWLEDGED else None
+    end = _had_until(incident, now)
     if end is None or end > now:
         return incident, None
-    return incident.model_copy(update=NOBODY_HAS_IT), _EXPIRED
+    return incident.model_copy(update=NOBODY_HAS_IT), EXPIRED
 
 
-def _kept_back(incident: Incident, by: _Hold, ended: str | None) -> tuple[Incident, tuple[Change, ...]]:
+def _kept_back(incident: Incident, by: _Hold, ended: str | None, now: datetime) -> tuple[Incident, tuple[Change, ...]]:
     changes = (_in_history(incident, ended),) if ended else ()
     if by.by == incident.walk.held_by:
         return incident, changes
-    one = incident.model_copy(update={"walk": incident.walk.model_copy(update={"held_by": by.by})})
+    stopped = {"held_by": by.by, "stopped_at": incident.walk.stopped_at or now}
+    one = incident.model_copy(update={"walk": incident.walk.model_copy(update=stopped)})
     return one, (*changes, _in_history(one, by.said))
 
 
@@ -74,20 +83,35 @@ def _in_history(incident: Incident, said: str) -> Change:
 
 
 def _freed(incident: Incident, ended: str | None, now: datetime) -> tuple[Incident, tuple[Change, ...]]:
-    """Back to whoever must be told, from its first step on, unless somebody has it."""
-    held_by = incident.walk.held_by
-    if held_by is None and ended is None:
-        return incident, ()
+    """Back to whoever must be told, unless somebody has it.
+
+    What takes two people to silence runs on while one has it: whatever has fallen due meanwhile is told at once.
+    """
+    walk = incident.walk
     if incident.state is IncidentState.ACKNOWLEDGED:
-        return incident.model_copy(update={"walk": incident.walk.model_copy(update={"held_by": None})}), ()
-    one = incident.model_copy(update={"walk": incident.walk.anew(now)})
-    return one, (Change(one, IncidentChange.RETURNED, ended or _ended(held_by)),)
+        return incident.model_copy(update={"walk": _theirs(walk, now)}), ()
+    if walk.stopped_at is None and ended is None:
+        return incident, ()
+    ran_on = walk.held_by is None and needs_two(incident)
+    one = incident.model_copy(update={"walk": walk.resumed(now, ran_on=ran_on)})
+    return one, (Change(one, IncidentChange.RETURNED, ended or _ended(walk.held_by)),)
+
+
+def _theirs(walk: Walk, now: datetime) -> Walk:
+    """It rests as long as somebody has it, and that begins once nothing else holds it."""
+    if walk.held_by is None:
+        return walk.model_copy(update={"stopped_at": walk.stopped_at or now})
+    ran = (walk.stopped_at or now) - walk.began_at
+    rests = {"began_at": now, "waited": walk.waited + ran, "held_by": None, "stopped_at": now}
+    return walk.model_copy(update=rests)
 
 
 def _ended(held_by: str | None) -> str:
+    if held_by is None:
+        return LET_GO
     if held_by == SNOOZE:
-        return _SNOOZE_ENDED
-    if held_by is None or held_by.startswith(_SILENCE):
+        return SNOOZE_ENDED
+    if held_by.startswith(_SILENCE):
         return "the silence has ended"
     return f"{held_by} speaks for it no longer"
 

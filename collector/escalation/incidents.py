@@ -163,24 +163,24 @@ def _opened(finding: Finding, judging: _Judging) -> Turn:
 
 
 def _reopened(before: Incident, finding: Finding, judging: _Judging) -> Turn:
-    """The same trouble again: its history goes on, nothing that people did to it then holds now, and it walks anew.
+    """The same trouble again: its history goes on, and nothing that people did to it then holds now.
 
     What was closed by hand goes on in its ticket at once; else its steps say when it comes to one.
     """
-    openings = _openings(before, judging)
+    openings = before.openings if before.closing else _openings(before, judging)
     taken = {name: getattr(finding, name) for name in (*_TOLD, "root", "severity")}
     again: dict[str, object] = {
         "since": finding.since.astimezone(UTC),
         "reopened_at": judging.now,
         "openings": openings,
-        "flapping": _flaps(openings, judging),
+        "flapping": before.closing is None and _flaps(openings, judging),
         "quiet_since": None,
         "closing": None,
         "resolved_at": None,
         "resolution": None,
         "policy_version": judging.policy.version,
         "escalation": judging.steps_for(finding),
-        "walk": before.walk.anew(judging.now),
+        "walk": _way_back(before, finding, judging.now),
         "ticket_id": before.ticket_id if before.closing else None,
         "campaign_id": None,
     }
@@ -191,12 +191,20 @@ def _reopened(before: Incident, finding: Finding, judging: _Judging) -> Turn:
     return Turn(one, (*changes, *_flapping(one, judging)))
 
 
+def _way_back(before: Incident, finding: Finding, now: datetime) -> Walk:
+    """A relapse walks anew; what was never over goes on where it was closed, as if nobody had if it takes two."""
+    if before.closing is None or finding.severity.rank < before.severity.rank:
+        return before.walk.anew(now)
+    closed = before.walk.model_copy(update={"stopped_at": before.walk.stopped_at or before.resolved_at, "only": None})
+    return closed.resumed(now, ran_on=needs_two(before))
+
+
 def _believed_until(before: Incident, finding: Finding, judging: _Judging) -> datetime | None:
     """How long what somebody closed by hand stays closed, although it is found; what has become worse does not."""
-    if before.closing is None or before.resolved_at is None or finding.severity.rank < before.severity.rank:
+    if before.closing is None or before.closing.doubted or before.resolved_at is None:
         return None
     until = before.resolved_at + _believed_for(before, judging)
-    return until if judging.now < until else None
+    return until if judging.now < until and finding.severity.rank >= before.severity.rank else None
 
 
 def _believed_for(incident: Incident, judging: _Judging) -> timedelta:
@@ -229,17 +237,22 @@ def _worse(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     flapping = incident.flapping or _flaps(openings, judging)
     walks_on = flapping and steps == incident.escalation
     anew = {**NOBODY_HAS_IT, **NOT_SNOOZED, "escalation": steps, "walk": incident.walk.anew(judging.now)}
-    raised = {"severity": finding.severity, "openings": openings, "flapping": flapping}
+    whole = incident.walk.model_copy(update={"only": None})
+    raised = {"severity": finding.severity, "openings": openings, "flapping": flapping, "walk": whole}
     one = incident.model_copy(update=raised if walks_on else {**raised, **anew})
     change = Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=incident.flapping and walks_on)
     return one, (change, *(() if incident.flapping else _flapping(one, judging)))
 
 
 def _milder(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
-    """Whoever was told goes on with it; who was not is told by how bad it is now."""
+    """Whoever was told goes on with it, as far as what is so mild is told at all; who was not is told by that."""
     update: dict[str, object] = {"severity": finding.severity}
-    if not incident.walk.taken:
-        update["escalation"] = judging.steps_for(finding)
+    steps = judging.steps_for(finding)
+    if incident.walk.taken:
+        only = tuple(dict.fromkeys(step.action for step in steps.steps))
+        update["walk"] = incident.walk.model_copy(update={"only": only})
+    else:
+        update |= {"escalation": steps, "walk": incident.walk.model_copy(update={"only": None})}
     one = incident.model_copy(update=update)
     return one, (Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=one.flapping),)
 

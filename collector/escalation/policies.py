@@ -1,11 +1,12 @@
 """Which escalation policy an incident walks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from collector.model.book import WATCH, Book, Route
 from collector.model.campaign import CAMPAIGN, RANSOMWARE_SIGNATURE
 from collector.model.escalation import EscalationPolicy
-from collector.model.finding import Severity
+from collector.model.finding import Finding, Severity
+from collector.model.subject import PRACTICE, scopes
 
 
 def policy_for(book: Book, severity: Severity, rule: str, labels: Mapping[str, str]) -> EscalationPolicy:
@@ -14,6 +15,21 @@ def policy_for(book: Book, severity: Severity, rule: str, labels: Mapping[str, s
         if _fits(route, severity, rule, labels):
             return book.policies[route.policy]
     return WATCH if severity is Severity.NOTICE else book.policies[book.default]
+
+
+def heard(findings: Sequence[Finding], book: Book, labels: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Findings as they are to be told: whose speaker is told to nobody, by its route, speaks for itself."""
+    mute = {
+        (one.rule, one.subject)
+        for one in findings
+        if not policy_for(book, one.severity, one.rule, labels).steps
+    }  # fmt: skip
+    return tuple(
+        one.model_copy(update={"inhibited_by": None})
+        if any((one.inhibited_by, subject) in mute for subject in (*scopes(one.subject), PRACTICE))
+        else one
+        for one in findings
+    )
 
 
 def unheard(book: Book) -> Iterator[str]:

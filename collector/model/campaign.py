@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
@@ -91,6 +91,11 @@ def pattern_of(signature: str) -> Pattern:
         return Pattern(Kind.OTHER, signature)
     kind = _WHATEVER_ITS_NAME.get(rest.partition(":")[0])
     return Pattern(kind) if kind else Pattern(Kind.ALERT, rest)
+
+
+# For what takes two people to silence, counted from the first of acknowledgements that follow one another: after that
+# everybody is told anew, whoever has it.
+LONGEST_ALONE = timedelta(days=1)
 
 
 def needs_two(incident: Incident) -> bool:

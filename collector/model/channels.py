@@ -27,7 +27,7 @@ class Secret(Value):
     @model_validator(mode="after")
     def _has_one_place(self) -> Self:
         if (self.env is None) == (self.file is None):
-            raise ValueError("a secret stands in `env` or in `file`, one of both")
+            raise ValueError("a secret stands in one place: name either `env` or `file`")
         if self.env and self.env.upper().startswith("VIGIE_"):
             raise ValueError("names that begin with VIGIE_ are kept for settings; call the variable something else")
         return self

@@ -73,15 +73,24 @@ class Taken(Value):
 
 
 class Walk(Value):
-    """One way through the policy's steps. What comes back walks them anew, from when it came.
+    """One way through the policy's steps. What opens, or becomes worse, walks them anew.
 
     `held_by` says why no step is taken now: `snooze`, `silence:<id>`, or the rule whose incident speaks for it.
+    `stopped_at` is since when something, or somebody who has it, keeps its steps back. That time does not count:
+    `waited` is how long the walks before this one had run. Once it is milder, `only` such steps are still taken.
     """
 
     number: int = 1
     began_at: datetime
+    waited: timedelta = timedelta(0)
     taken: tuple[Taken, ...] = ()
     held_by: str | None = None
+    stopped_at: datetime | None = None
+    only: tuple[Action, ...] | None = None
+
+    def reaches(self, step: Step) -> datetime:
+        """When it comes to a step; at its beginning, to all that the walks before it had come to."""
+        return self.began_at + max(step.after - self.waited, timedelta(0))
 
     def last(self, step: int) -> Taken | None:
         return next((one for one in self.taken if one.step == step), None)
@@ -97,4 +106,14 @@ class Walk(Value):
         return self.model_copy(update={"taken": tuple(taken)})
 
     def anew(self, now: datetime) -> Self:
-        return self.model_copy(update={"number": self.number + 1, "began_at": now, "taken": (), "held_by": None})
+        """From the first step on."""
+        return self._next(now, timedelta(0)).model_copy(update={"only": None})
+
+    def resumed(self, now: datetime, *, ran_on: bool = False) -> Self:
+        """Whoever was told is told again at once, the others when their time has come; it may have run on meanwhile."""
+        until = now if ran_on or self.stopped_at is None else self.stopped_at
+        return self._next(now, self.waited + (until - self.began_at))
+
+    def _next(self, now: datetime, waited: timedelta) -> Self:
+        fresh = {"number": self.number + 1, "began_at": now, "waited": waited, "taken": ()}
+        return self.model_copy(update={**fresh, "held_by": None, "stopped_at": None})

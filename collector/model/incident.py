@@ -21,11 +21,12 @@ class IncidentState(StrEnum):
 
 
 class Closing(Value):
-    """Somebody says that it is over, here or in the ticket system: believed for a while, then looked at."""
+    """Somebody says that it is over, here or in the ticket system: believed for a while, unless somebody doubts it."""
 
     by: str
     at: datetime
     because: str
+    doubted: bool = False
 
 
 class Told(Value):
@@ -116,11 +117,13 @@ class IncidentChange(StrEnum):
 
     OPENED = "opened"
     REOPENED = "reopened"
-    RETURNED = "returned"  # what held it back has ended: it walks its steps anew
+    RETURNED = "returned"  # what held it back has ended: whoever must be told is told again
     SEVERITY = "severity"
     FLAPPING = "flapping"
     ACKNOWLEDGED = "acknowledged"
+    LET_GO = "let_go"
     SNOOZED = "snoozed"
+    WOKEN = "woken"  # the snooze was ended by hand
     ASSIGNED = "assigned"
     COMMENTED = "commented"
     HELD = "held"

@@ -127,9 +127,9 @@ class RansomwareSignature(Setting):
     """The same where the tool tells only of data, or only of files: a database that is compacted is less of a disk."""
     creeping: Share = 0.08
     """The part beyond the usual that three runs wrote anew together."""
-    each: Share = 0.025
+    each: Share = 0.02
     """The part beyond a busy night that each of three runs in a row wrote anew, of which one is calm in ordinary weeks;
-    two and a half times as much where one measure tells alone, as of disk images, which waver most."""
+    three times as much where one measure tells alone, as of disk images, which waver most."""
     nearby: Duration = timedelta(hours=48)
     """How near in time other signs must be, which halve these parts: protection off, copies deleted, alerts,
     another job that looks so by itself."""

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from collector.model.snapshot import PastRun
 
-# An import adds more than its own size: previews, an index, a catalogue.
-_GROWTH_COUNTS = 1.25
+# Who adds data works on as much again, and an import brings previews, an index, a catalogue. Encryption adds nothing.
+_GROWTH_COUNTS = 2.0
 # A job that shrank for a night, since a source was missing, is still as large as it was.
 SIZE_REMEMBERED = 10
 

@@ -10,13 +10,15 @@ A tool that tells only of data or only of files must show more; one that tells n
 
 What creeps encrypts every night: ordinary weeks have a busy night or two, and a calm one among any three. So the
 calmest of three runs says most, even of a disk image that wavers. And it takes what all jobs save: one that is
-suspicious by itself is a trace that lets the others need less.
+suspicious by itself is a trace that lets the others need less. Where it saves the same machine, whose image wavers
+too much to tell by itself, no more is needed than that the other wrote more than ordinary runs do as well.
 
 The runs of one attack are one finding, which begins with the first of them and stays for a while after the last.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import NamedTuple
 
 from collector.model.finding import Evaluation, Finding, Severity
@@ -37,7 +39,7 @@ _RAISED = 0.5
 # One busy night is none; where only one measure tells, two are not enough.
 _NIGHTS, _NIGHTS_ALONE = 2, 3
 _CREEPING_ALONE = 1.2
-_EACH_ALONE = 2.5
+_EACH_ALONE = 3.0
 # Of a daily job: with less than two weeks nobody knows how its days and weeks differ.
 _TWO_WEEKS = 12
 # Of the usual: a job that always writes much is by as much the more above it for three nights, too.
@@ -83,9 +85,15 @@ def _suspected(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WatchedJob,
     left = traces(snapshot) if jobs else ()
     found = {job.subject: _suspicions(job, policy, left) for job in jobs}
     for job in jobs:
-        others = [one for subject, each in found.items() if subject != job.subject for one in each]
-        traced = tuple(Left(one.reading.finished_at, Trace.OTHER_JOB) for one in others)
+        others = tuple(_left_by(other, job, found[other.subject]) for other in jobs if other is not job)
+        traced = tuple(chain.from_iterable(others))
         yield job, _suspicions(job, policy, (*left, *traced)) if traced else found[job.subject]
+
+
+def _left_by(other: WatchedJob, job: WatchedJob, suspicions: Sequence[Suspicion]) -> Iterator[Left]:
+    same = job.endpoint_id is not None and other.endpoint_id == job.endpoint_id
+    trace = Trace.SAME_MACHINE if same else Trace.OTHER_JOB
+    return (Left(one.reading.finished_at, trace) for one in suspicions)
 
 
 def _suspicions(job: WatchedJob, policy: Policy, left: tuple[Left, ...]) -> list[Suspicion]:
@@ -108,7 +116,9 @@ def _reason(reading: Reading, setting: RansomwareSignature, raised_by: frozenset
     weight, beyond = _weight(raised_by), reading.share - reading.usual
     if beyond >= _at_once(reading, setting) * weight and reading.share >= reading.ceiling:
         return "at_once"
-    return "creeping" if _creeps(reading, setting, weight) else None
+    if _creeps(reading, setting, weight):
+        return "creeping"
+    return "same_machine" if Trace.SAME_MACHINE in raised_by else None
 
 
 def _weight(raised_by: frozenset[Trace]) -> float:
@@ -172,6 +182,8 @@ def _enough(first: Suspicion, setting: RansomwareSignature) -> dict[str, str]:
     reading, weight = first.reading, _weight(first.raised_by)
     if first.reason == "at_once":
         return {"enough": f"{max(reading.usual + _at_once(reading, setting) * weight, reading.ceiling):.1%}"}
+    if first.reason == "same_machine":
+        return {}
     each = _each(reading, setting) * weight
     if reading.each >= each:
         return {"each_beyond_usual": f"{reading.each:.1%}", "enough": f"{each:.1%}"}

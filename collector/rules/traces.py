@@ -17,6 +17,7 @@ class Trace(StrEnum):
     LOCK_SHORTENED = "lock_shortened"
     RESTORE_POINTS_GONE = "restore_points_gone"
     OTHER_JOB = "other_job"
+    SAME_MACHINE = "same_machine"
 
 
 class Left(NamedTuple):

@@ -1,6 +1,6 @@
-"""Messages that a channel did not take, and that were given up: somebody was not told.
+"""Messages that a channel holds for long, or that were given up: somebody was not told.
 
-It ends when none is left: each was tried again and taken, or dropped by somebody who says why. Messages about an
+It ends when none is left: each was taken in the end, or dropped by somebody who says why. Messages about an
 undelivered finding itself do not count. A channel that takes nothing would else bury the word of its own burials, and
 that word's resolution, without end.
 """
@@ -18,7 +18,7 @@ def channel_subject(channel: str) -> Subject:
 
 
 def check(letters: Iterable[DeadLetters], setting: Undelivered) -> Evaluation:
-    """One finding a channel; a later letter changes its facts alone."""
+    """One finding a channel; a later letter changes its facts alone, and its reason once the first is given up."""
     if not setting.enabled:
         return Evaluation()
     return Evaluation(findings=tuple(_found(one, setting) for one in letters))
@@ -31,7 +31,7 @@ def _found(letters: DeadLetters, setting: Undelivered) -> Finding:
         subject=subject,
         root=subject,
         severity=setting.severity or Severity.CRITICAL,
-        reason="given_up",
+        reason="held" if letters.held else "given_up",
         since=letters.since,
         facts={
             "channel": letters.channel,

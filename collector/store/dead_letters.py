@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from collector.model.undelivered import DeadLetters
+from collector.model.undelivered import HELD_FOR, DeadLetters
 from collector.store.connect import Connection
 
 
@@ -52,11 +52,17 @@ _QUEUES = """
 """
 # What tells of an undelivered finding is none itself (collector/rules/undelivered.py).
 _DEAD_LETTERS = """
-    SELECT channel, count(*) AS count, min(dead_at) AS since,
-        (array_agg(coalesce(last_error, '') ORDER BY dead_at DESC))[1] AS error
-    FROM outbox WHERE dead_at IS NOT NULL
+    SELECT channel, bool_and(dead_at IS NULL) AS held, coalesce(nullif(count(dead_at), 0), count(*)) AS count,
+        coalesce(min(dead_at), min(coalesce(revived_at, created_at))) AS since,
+        (array_agg(coalesce(last_error, '') ORDER BY dead_at DESC NULLS LAST, tried_at DESC NULLS LAST))[1] AS error
+    FROM outbox
+    WHERE (dead_at IS NOT NULL OR (sent_at IS NULL AND dead_at IS NULL AND coalesce(revived_at, created_at) <= $1))
         AND coalesce(payload #>> '{incident,rule}', payload #>> '{incidents,0,rule}', '') <> 'undelivered'
     GROUP BY channel ORDER BY channel
+"""
+_ANY_HELD = """
+    SELECT EXISTS (
+        SELECT FROM outbox WHERE sent_at IS NULL AND dead_at IS NULL AND coalesce(revived_at, created_at) <= $1)
 """
 _LETTERS = """
     SELECT outbox_id, channel, practice_id, name AS practice, payload ->> 'title' AS title, o.created_at, not_before,
@@ -88,9 +94,15 @@ async def queues(conn: Connection) -> list[Queue]:
     return [Queue(*row.values()) for row in await conn.fetch(_QUEUES)]
 
 
-async def dead_letters(conn: Connection) -> tuple[DeadLetters, ...]:
-    """By channel, what was given up and nobody has dealt with."""
-    return tuple(DeadLetters(**dict(row)) for row in await conn.fetch(_DEAD_LETTERS))
+async def dead_letters(conn: Connection, now: datetime) -> tuple[DeadLetters, ...]:
+    """By channel, what was given up and nobody has dealt with, or else what has waited for long."""
+    return tuple(DeadLetters(**dict(row)) for row in await conn.fetch(_DEAD_LETTERS, now - HELD_FOR))
+
+
+async def any_held(conn: Connection, now: datetime) -> bool:
+    """Whether any message has waited for long."""
+    held: bool = await conn.fetchval(_ANY_HELD, now - HELD_FOR)
+    return held
 
 
 async def letters(conn: Connection, channel: str | None, limit: int, *, dead: bool) -> list[Letter]:

@@ -13,7 +13,7 @@ _PUT = """
     UPDATE incident SET state = hand.state, acknowledged_at = hand.acknowledged_at,
         acknowledged_by = hand.acknowledged_by, acknowledged_until = hand.acknowledged_until,
         snoozed_until = hand.snoozed_until, snoozed_by = hand.snoozed_by, assigned_to = hand.assigned_to,
-        closing = hand.closing, campaign_id = hand.campaign_id, walk = hand.walk
+        closing = hand.closing, campaign_id = hand.campaign_id
     FROM jsonb_populate_record(NULL::incident, $3::jsonb) AS hand
     WHERE incident.practice_id = $1 AND incident.incident_id = $2
 """

@@ -18,7 +18,7 @@ class LastingIncident:
 
     `held_by` is why nobody is told of it now, `closed_by` who says that it is over.
 
-    Of a campaign, at how many practices it is, and the first of them by name.
+    Of a campaign, at how many practices it is, and the first of them by name; of what was given up, by which channel.
     """
 
     practice_id: UUID
@@ -44,6 +44,7 @@ class LastingIncident:
     last_error: str | None
     practices: int | None
     named: list[str]
+    channel: str | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ _LASTING = """
         i.facts ->> 'endpoint' AS endpoint, i.facts ->> 'job' AS job,
         t.state AS ticket, sending.sent, sending.unsent, sending.last_error,
         CASE WHEN i.rule = 'campaign' THEN (i.facts ->> 'count')::int END AS practices,
-        coalesce(string_to_array(i.facts ->> 'practices', E'\n'), '{}') AS named
+        coalesce(string_to_array(i.facts ->> 'practices', E'\n'), '{}') AS named, i.facts ->> 'channel' AS channel
     FROM unnest($1::uuid[]) AS wanted (practice_id)
     CROSS JOIN LATERAL (
         SELECT * FROM incident WHERE incident.practice_id = wanted.practice_id AND state <> 'resolved'

@@ -111,6 +111,11 @@ _BURY_OLD = """
         AND NOT (channel = ANY ($3::text[]) AND coalesce(tried_at < revived_at, tried_at IS NULL))
     RETURNING channel
 """
+_WANTED_SINCE = """
+    SELECT EXISTS (
+        SELECT FROM outbox
+        WHERE channel = $1 AND sent_at IS NULL AND dead_at IS NULL AND not_before > $2 AND revived_at > $2)
+"""
 _DROP_SENT = """
     DELETE FROM outbox WHERE (practice_id, outbox_id) IN (
         SELECT practice_id, outbox_id FROM outbox WHERE sent_at < $1 ORDER BY sent_at LIMIT $2)
@@ -166,6 +171,12 @@ async def bury(conn: Connection, parcels: Sequence[Parcel], at: datetime, error:
 async def bury_old(conn: Connection, now: datetime, older_than: datetime, taking: Collection[str]) -> list[str]:
     """Give up what has waited too long; `taking` are the channels that take messages now. The channel of each."""
     return [row["channel"] for row in await conn.fetch(_BURY_OLD, now, older_than, list(taking))]
+
+
+async def wanted_since(conn: Connection, channel: str, since: datetime) -> bool:
+    """Whether somebody wants a message of the channel tried again since then."""
+    wanted: bool = await conn.fetchval(_WANTED_SINCE, channel, since)
+    return wanted
 
 
 def _ids(parcels: Sequence[Parcel]) -> tuple[list[UUID], list[UUID]]:

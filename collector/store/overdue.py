@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from collector.store.connect import Connection
 
-# A sweep comes every second, and judging a storm takes seconds; a message is claimed within a second of its turn.
+# A sweep comes every second, and judging a storm takes seconds.
 JUDGED_WITHIN = timedelta(seconds=60)
-TRIED_WITHIN = timedelta(minutes=5)
+# A message goes within a second of its turn. A receiver that restarts is asked by a breaker after 30, 90 and 210 s.
+DELIVERED_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ _OVERDUE_JUDGEMENTS = """
         SELECT practice_id, received_at FROM wake JOIN due USING (practice_id) WHERE received_at < $1
     ) AS either
 """
+# Whether it was tried, is being tried or waits while its receiver rests: whoever it is for has not been told. An audit
+# of tries alone would come and go with each of them.
 _OVERDUE_MESSAGES = """
-    SELECT channel, count(*) AS count, min(not_before) AS since FROM outbox AS o
-    WHERE sent_at IS NULL AND dead_at IS NULL AND not_before < $1 AND ($3::text[] IS NULL OR channel = ANY ($3::text[]))
-        AND (tried_at IS NULL OR tried_at < not_before) AND (claimed_until IS NULL OR claimed_until <= $2)
+    SELECT channel, count(*) AS count, min(coalesce(revived_at, created_at)) AS since FROM outbox AS o
+    WHERE sent_at IS NULL AND dead_at IS NULL AND coalesce(revived_at, created_at) < $1
+        AND ($2::text[] IS NULL OR channel = ANY ($2::text[]))
         AND NOT EXISTS (
             SELECT FROM outbox AS earlier
             WHERE earlier.practice_id = o.practice_id AND earlier.about = o.about AND earlier.channel = o.channel
@@ -40,10 +43,9 @@ _OVERDUE_MESSAGES = """
 
 
 async def overdue_steps(conn: Connection, channels: Sequence[str] | None, now: datetime) -> tuple[Overdue, ...]:
-    """What we owe and have not done: practices to judge, and messages that nobody tried to send; by any channel unless
-    some are named."""
+    """What we owe and have not done: practices to judge, messages to deliver; by any channel unless some are named."""
     row = await conn.fetchrow(_OVERDUE_JUDGEMENTS, now - JUDGED_WITHIN)
     assert row is not None  # noqa: S101 - an aggregate has one row
     judgements = [Overdue("judgement", row["count"], row["since"])] if row["count"] else []
-    untried = await conn.fetch(_OVERDUE_MESSAGES, now - TRIED_WITHIN, now, channels)
-    return (*judgements, *(Overdue(f"delivery:{one['channel']}", one["count"], one["since"]) for one in untried))
+    late = await conn.fetch(_OVERDUE_MESSAGES, now - DELIVERED_WITHIN, channels)
+    return (*judgements, *(Overdue(f"delivery:{one['channel']}", one["count"], one["since"]) for one in late))

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.store.connect import Connection
 from collector.store.ticket_remotes import Polled
+
+# A webhook is refused after five minutes. What was read of a ticket system and not noted as read, since a worker died
+# between the two, is read again at the next look: unless that system is away for a month.
+EVENTS_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ _WATCHED = """
 """
 
 
+_DROP_EVENTS = "DELETE FROM inbound WHERE taken_at < $1"
+
+
 async def claim_poll(conn: Connection, channel: str, now: datetime, until: datetime) -> Turn | None:
     """None while it is not due, or is another worker's."""
     row = await conn.fetchrow(_CLAIM, channel, now, until)
@@ -45,3 +52,8 @@ async def end_poll(conn: Connection, turn: Turn, due_at: datetime, cursor: str |
 async def watched_remotes(conn: Connection, channel: str, resolved_after: datetime) -> Sequence[Polled]:
     """Tickets there that are open here, or were until lately; the oldest first."""
     return [Polled(**row) for row in await conn.fetch(_WATCHED, channel, resolved_after)]
+
+
+async def drop_events(conn: Connection, now: datetime) -> None:
+    """Retention of what came back and was taken once."""
+    await conn.execute(_DROP_EVENTS, now - EVENTS_KEPT)

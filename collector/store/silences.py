@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -12,6 +13,14 @@ from collector.model.incident import Incident
 from collector.model.silence import Scope, Silence
 from collector.store.connect import Connection
 from collector.store.incident_pages import IncidentRow, NewestKey
+
+
+@dataclass(frozen=True)
+class PracticesWithin:
+    """How many practices a scope covers, and the first of them by name."""
+
+    number: int
+    named: tuple[str, ...]
 
 
 class Standing(StrEnum):
@@ -55,6 +64,15 @@ _WITHIN = """
     WHERE i.state <> 'resolved' AND ($1::uuid IS NULL OR i.practice_id = $1) AND ($2::text IS NULL OR i.rule = $2)
         AND labels.labels @> $3::jsonb
     ORDER BY i.opened_at DESC, i.incident_id
+"""
+_PRACTICES_WITHIN = """
+    SELECT p.name, count(*) OVER () AS practices FROM practice AS p
+    WHERE p.retired_at IS NULL AND p.kind = 'practice' AND ($1::uuid IS NULL OR p.practice_id = $1)
+        AND coalesce((
+            SELECT policy.body -> 'labels' FROM policy WHERE policy.practice_id = p.practice_id
+            ORDER BY version DESC LIMIT 1
+        ), '{}') @> $2::jsonb
+    ORDER BY p.name, p.practice_id LIMIT $3
 """
 _KNOWS_PRACTICE = "SELECT EXISTS (SELECT FROM practice WHERE practice_id = $1 AND retired_at IS NULL)"
 _KNOWS_ENDPOINT = "SELECT EXISTS (SELECT FROM endpoint_now WHERE practice_id = $1 AND endpoint_id = $2)"
@@ -130,6 +148,12 @@ async def lasting_within(conn: Connection, scope: Scope) -> list[IncidentRow]:
         (_labels.validate_json(row["labels"]), _row(row["practice_id"], row["practice"], row["body"])) for row in rows
     ]
     return [one for labels, one in found if _covers(scope, labels, one)]
+
+
+async def practices_within(conn: Connection, scope: Scope, most: int) -> PracticesWithin:
+    """The practices that a scope covers, whether or not anything is open there."""
+    rows = await conn.fetch(_PRACTICES_WITHIN, scope.practice_id, json.dumps(dict(scope.labels)), most)
+    return PracticesWithin(rows[0]["practices"] if rows else 0, tuple(row["name"] for row in rows))
 
 
 def _row(practice_id: UUID, practice: str, body: str) -> IncidentRow:

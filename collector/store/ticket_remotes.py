@@ -92,5 +92,5 @@ async def forget_doubt(conn: Connection, practice_id: UUID, ticket_id: UUID) -> 
 
 
 async def note_seen(conn: Connection, polled: Polled, seen: str) -> None:
-    """In the transaction that takes what was read."""
+    """Once what was read is taken: who dies between the two leaves it to be read again, and known again."""
     await conn.execute(_SEEN, polled.practice_id, polled.ticket_id, polled.remote_id, seen)

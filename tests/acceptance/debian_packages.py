@@ -2,17 +2,30 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from deploy.local import UnavailableError
 from deploy.local.command import output_of
+from deploy.local.home import locked
+
+# For every run of tests on this machine: `apt-get update` does not wait for another.
+_TURN = Path("/run/lock/vigie-debian-packages")
 
 
-def install(packages: Sequence[str]) -> None:
-    """Where root may: never in place of what a machine has (--no-remove)."""
+def install(program: Path, packages: Sequence[str]) -> None:
+    """What brings a program, where root may: never in place of what a machine has (--no-remove)."""
+    if program.exists():
+        return
     if os.geteuid() != 0:
         raise UnavailableError(
             f"only root may install it: apt-get install --no-install-recommends {' '.join(packages)}"
         )
+    with locked(_TURN):
+        if not program.exists():
+            _install(packages)
+
+
+def _install(packages: Sequence[str]) -> None:
     apt = ["apt-get", "--quiet=2", "-o", "DPkg::Lock::Timeout=300"]
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     output_of([*apt, "update"], environment=environment)

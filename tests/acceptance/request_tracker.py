@@ -103,8 +103,7 @@ class Technician:
 
 
 def install() -> None:
-    if not SERVER.exists():
-        debian_packages.install(PACKAGES)
+    debian_packages.install(SERVER, PACKAGES)
 
 
 @contextmanager

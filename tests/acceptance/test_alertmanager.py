@@ -81,8 +81,7 @@ def _ready(url: str) -> bool:
 def alertmanager(tmp_path: Path, hook: Hook) -> Iterator[str]:
     """It looks for its templates in /usr/share: it must be installed."""
     try:
-        if not Path(PROGRAM).exists():
-            debian_packages.install(["prometheus-alertmanager"])
+        debian_packages.install(Path(PROGRAM), ["prometheus-alertmanager"])
     except UnavailableError as error:
         pytest.skip(f"no Alertmanager here: {error}")
     with _running(tmp_path, hook) as url:

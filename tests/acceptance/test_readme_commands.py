@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI, Request
 
 from deploy.demo.receiver import SECRET_VARIABLE
 from deploy.demo.stack import free_ports, running
@@ -23,11 +24,21 @@ from tests.acceptance.backup_machine import BackupMachine
 from tests.acceptance.conftest import eventually
 from tests.conftest import Database, Server
 from tests.integration.house import message
+from tests.integration.receivers import served
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 # Run by others: the demo by test_demo.py, the tests by this very run.
 ELSEWHERE = ("make demo", "make test")
+RUN_HERE = (
+    *("Run it for real", "Watch a practice", "Configure it", "Say who is told", "Reach people and tools"),
+    *("Sending heartbeats", "Tickets", "Keep quiet for a while", "Let go"),
+)
+RUN_ELSEWHERE = {
+    "Test your rules": "tests/unit/test_readme_scenarios.py",
+    "Test who is told": "tests/unit/test_escalation_scenario_files.py",
+    "What it detects": "tests/unit/test_simulate_command.py",  # smaller
+}
 PROCESSES = {"vigie collector": 8710, "vigie worker": 8730, "vigie api": 8720}
 HOSTS = {"https://collect.example": 8710, "https://tickets.example": 8740}
 PING_ID = re.compile(r"(?<=/ping/)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -93,8 +104,9 @@ class Shell:
 
     async def _done(self, command: list[str], environment: Mapping[str, str]) -> str:
         done = await asyncio.to_thread(
-            subprocess.run, command, cwd=self.folder, env=dict(environment), capture_output=True, text=True, check=False
-        )
+            subprocess.run, command, cwd=self.folder, env=dict(environment), input="y\n", capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return str(done.stdout)
 
@@ -151,6 +163,13 @@ async def deployed(shell: Shell) -> AsyncIterator[Shell]:
         yield deployed
 
 
+def test_the_commands_of_every_section_are_run_here_or_by_the_tests_that_are_named() -> None:
+    titles = re.findall(r"^## (.+)$", README, re.MULTILINE)
+    shown = {title for title in titles if list(commands(section(title)))}
+    assert shown == {*RUN_HERE, *RUN_ELSEWHERE}
+    assert all((ROOT / file).exists() for file in RUN_ELSEWHERE.values())
+
+
 async def test_every_command_does_what_it_says(deployed: Shell) -> None:
     told = [await deployed.run(command) for command in commands(section("Watch a practice"))]
     key = re.search(r"vgp_([0-9a-f]+)_[0-9a-f]+", told[0])
@@ -186,6 +205,44 @@ async def test_the_configuration_shown_is_put_in_force(deployed: Shell) -> None:
     assert "every imaging 92d, by group dental" in explained
     for keys in ("keys.csv", "keys-moved-in.csv"):
         assert (deployed.folder / keys).read_text().count("vgp_") >= 2
+
+
+async def test_who_is_told_is_said_and_tried_as_shown(deployed: Shell) -> None:
+    """With their secrets where the file says, and a server of ours in place of the README's ntfy."""
+    (deployed.folder / "ben-sms").write_text("ntfys://ben")
+    shell = replace(deployed, environment={**deployed.environment, "RT_TOKEN": "1-2-3", "ANNA_SMS": "ntfys://anna"})
+    shell.keys["/run/secrets/ben-sms"] = str(deployed.folder / "ben-sms")
+    [first] = blocks(section("Say who is told"), "yaml")
+    (deployed.folder / "escalation.yaml").write_text(shell.here(first))
+    checked, applied, in_force, on_call, by_file = [
+        await shell.run(command) for command in commands(section("Say who is told"))
+    ]
+    assert checked == "no mistake in escalation.yaml\n"
+    assert "is in force" in applied
+    assert "policy standard: ticket; page on-call after 15m, again every 15m, only after hours" in in_force
+    assert re.search(r"on-call +(anna|ben) +Mon 28 Dec", on_call)
+    assert "on-call" in by_file
+    await _a_room_is_tried(shell, first)
+
+
+async def _a_room_is_tried(shell: Shell, policy: str) -> None:
+    told: list[dict[str, Any]] = []
+
+    async def take(request: Request) -> None:
+        told.append(await request.json())
+
+    [channels] = blocks(section("Reach people and tools"), "yaml")
+    [ways] = re.findall(r"^`(anna: [^`]*)`", section("Reach people and tools"), re.MULTILINE)
+    both = policy.replace("channels:\n", channels).replace("anna: anna-sms", ways)
+    (shell.folder / "escalation.yaml").write_text(shell.here(both))
+    await shell.run("TEAM_ROOM=set vigie apply escalation.yaml --yes")
+    ntfy = FastAPI(openapi_url=None)
+    ntfy.add_api_route("/", take, methods=["POST"], response_model=None)
+    async with served(ntfy) as url:
+        shell.keys["ntfys://ntfy.example.org"] = url.replace("http://", "ntfy://")
+        tried, listed = [await shell.run(command) for command in commands(section("Reach people and tools"))]
+    assert ("room works" in tried, [one["topic"] for one in told]) == (True, ["backups", "backups"])
+    assert "environment variable TEAM_ROOM is not set" in listed
 
 
 async def test_silences_are_added_as_shown(deployed: Shell) -> None:

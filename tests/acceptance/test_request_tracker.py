@@ -246,6 +246,27 @@ async def test_a_ticket_that_is_new_to_us_is_read_from_its_beginning(
     assert deeds == [("closed", TECHNICIAN, "")]
 
 
+async def test_what_people_do_where_they_merged_it_to_comes_back(
+    tracker: RequestTracker, technician: Technician
+) -> None:
+    told, remote = await _opened(tracker)
+    other = technician.create({})
+    technician.comment(other, "Before")
+    _, look = await _looked(tracker, _polled(told, remote), None)
+    [read] = look.read
+    technician.merge(remote.remote_id, other)
+    technician.take(other)
+    deeds, look = await _looked(tracker, _polled(told, remote, read.seen), look.cursor)
+    assert deeds == [("taken", TECHNICIAN, "")]
+    [read] = look.read
+    technician.comment(other, FRENCH)
+    technician.make(remote.remote_id, "resolved")
+    deeds, look = await _looked(tracker, _polled(told, remote, read.seen), look.cursor)
+    assert deeds == [("commented", TECHNICIAN, FRENCH), ("closed", TECHNICIAN, "")]
+    [read] = look.read
+    assert (await _looked(tracker, _polled(told, remote, read.seen), look.cursor))[0] == []
+
+
 async def test_what_was_let_go_again_is_nobodys(tracker: RequestTracker, technician: Technician) -> None:
     told, remote = await _opened(tracker)
     technician.take(remote.remote_id)

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 
+from collector.store.connect import Pool
 from collector.store.migrate import apply_migrations, prepare
 from deploy.local import Services, local_services
 from tests.conftest import Database, Server, _fresh
 from tests.integration.board import Board, standing
+from tests.integration.browsing import Browser, browsing
 from tests.integration.house import House, opened
 
 # One database emptied for each test is ten times quicker than a database for each. The provider stays.
@@ -28,6 +30,13 @@ _EMPTY = """
         INSERT INTO due (practice_id) SELECT practice_id FROM practice;
     END
     $$
+"""
+
+# What gives each right that somebody has, as a statement.
+_RIGHTS = """
+    SELECT format('GRANT %s ON %I TO %I', privilege_type, table_name, grantee)
+    FROM information_schema.role_table_grants
+    WHERE table_schema = 'vigie'
 """
 
 
@@ -50,6 +59,19 @@ async def house(standing_house: House) -> House:
     return standing_house
 
 
+@pytest.fixture
+async def database(house: House) -> AsyncIterator[Database]:
+    """The house's; the rights that a test takes away are given back."""
+    before = await _rights(house.owner)
+    yield house.database
+    for lost in before - await _rights(house.owner):
+        await house.owner.execute(lost)
+
+
+async def _rights(owner: Pool) -> set[str]:
+    return {right for (right,) in await owner.fetch(_RIGHTS)}
+
+
 @pytest.fixture(scope="module")
 async def shared_house(server: Server) -> AsyncIterator[House]:
     """One for all tests of a file that leave nothing behind that another could stumble on."""
@@ -68,6 +90,12 @@ async def either_house(either_standing_house: House) -> House:
 async def board() -> AsyncIterator[Board]:
     async with standing() as board:
         yield board
+
+
+@pytest.fixture
+async def browser(database: Database) -> AsyncIterator[Browser]:
+    async with browsing(database) as browser:
+        yield browser
 
 
 def _quiet(line: str) -> None: ...

@@ -21,6 +21,8 @@ class GlpiServer:
     """Its tables, and what people do to them."""
 
     closes_what_is_solved: bool = False
+    calls_people: str = "{name} ({number})"
+    forbids: str = ""  # a kind of sub items that the service user may not read
     tickets: dict[int, dict[str, Any]] = field(default_factory=dict)
     sub_items: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
@@ -42,7 +44,7 @@ class GlpiServer:
     def give(self, ticket: int, user: int, by: int) -> None:
         """A technician takes a ticket, or another gives it to them; a rule does so in the name of whoever made it."""
         self._add("Ticket_User", ticket, {"type": 2, "users_id": user})
-        self._log(ticket, 0, "", f"{NAMES[user]} ({user})", by, "User")
+        self._log(ticket, 0, "", self._called(user), by, "User")
 
     def texts(self, ticket: int) -> list[str]:
         said = [one for kind in ("ITILFollowup", "ITILSolution") for one in self.of(ticket, kind)]
@@ -79,9 +81,17 @@ class GlpiServer:
         return number
 
     def _log(self, ticket: int, option: int, old: str, new: str, user: int, of: str = "") -> None:
-        name = f"{NAMES[user]} ({user})"
-        line = {"user_name": name, "itemtype_link": of, "id_search_option": option, "old_value": old, "new_value": new}
+        line = {
+            "user_name": self._called(user),
+            "itemtype_link": of,
+            "id_search_option": option,
+            "old_value": old,
+            "new_value": new,
+        }
         self._add("Log", ticket, line)
+
+    def _called(self, user: int) -> str:
+        return self.calls_people.format(name=NAMES[user], number=user)
 
     def _tick(self) -> str:
         self.now += timedelta(seconds=1)
@@ -146,6 +156,8 @@ def _got(server: GlpiServer, path: list[str], asked: dict[str, str]) -> Response
             return JSONResponse(found) if found else error(404, "ERROR_ITEM_NOT_FOUND")
         case ["Ticket", number, _] if int(number) not in server.tickets:
             return error(404, "ERROR_ITEM_NOT_FOUND")
+        case ["Ticket", number, kind] if kind == server.forbids:
+            return error(403, "ERROR_RIGHT_MISSING")
         case ["Ticket", number, kind]:
             return JSONResponse(server.of(int(number), kind))
     return error(400, "ERROR_RESOURCE_NOT_FOUND_NOR_COMMONDBTM")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from collector.delivery.channel import Channel
+from collector.delivery.channel import Channel, DeliveryError
 from collector.delivery.outlets import Outlets, always
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.message import Addressed, Notice, NoticeKind, TicketMessage
@@ -45,17 +45,32 @@ class Receiver:
 
 
 class Phone(Receiver):
-    """Rings once for what comes together."""
+    """Rings once for what comes together; what it chokes on it refuses, with all that comes with it."""
 
     def __init__(self, name: str = "marie") -> None:
         super().__init__(name)
         self.digests: list[list[TicketMessage | Notice]] = []
+        self.chokes_on: UUID | None = None
+        self.chokes_with = DeliveryError("answered 400", permanent=True)
+
+    @property
+    def told(self) -> list[UUID]:
+        return [one.about for one in (*self.taken, *(one for digest in self.digests for one in digest))]
+
+    async def deliver(self, parcel: Parcel) -> None:
+        self._choke([parcel])
+        await super().deliver(parcel)
 
     async def deliver_many(self, parcels: Sequence[Parcel]) -> None:
         self.tries += 1
+        self._choke(parcels)
         if self.refuses:
             raise self.refuses
         self.digests.append([one.message for one in parcels])
+
+    def _choke(self, parcels: Sequence[Parcel]) -> None:
+        if self.chokes_on in {one.message.about for one in parcels}:
+            raise self.chokes_with
 
 
 def ways(house: House, *channels: Channel, metrics: WorkerMetrics | None = None) -> Outlets:
@@ -72,12 +87,14 @@ async def tickets(house: House, channel: str = "rt", count: int = 1, messages: i
     return ticket_ids
 
 
-async def notices(house: House, count: int, kinds: Sequence[NoticeKind] = (NoticeKind.RAISED,)) -> None:
+async def notices(house: House, count: int, kinds: Sequence[NoticeKind] = (NoticeKind.RAISED,)) -> list[UUID]:
+    """Of so many incidents."""
     practice_id = (await enrol(house, f"Cabinet {new_id(datetime.now(UTC))}")).practice.practice_id
     incidents = [new_id(datetime.now(UTC)) for _ in range(count)]
     told = [Addressed("marie", notice(practice_id, one, kind)) for one in incidents for kind in kinds]
     async with house.worker.acquire() as conn:
         await post(conn, told, datetime.now(UTC))
+    return incidents
 
 
 async def aged(house: House, by: timedelta) -> None:

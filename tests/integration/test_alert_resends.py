@@ -110,6 +110,17 @@ async def test_many_are_told_in_batches(house: House, board: Board, monkeypatch:
     assert len({one["labels"]["subject"] for request in board.requests for one in request}) == 5
 
 
+async def test_a_batch_that_is_refused_keeps_no_other_from_being_told(
+    house: House, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resending, "AT_ONCE", 2)
+    await lasts(house, *(told(f"job {n}") for n in range(5)))
+    board.statuses = [400, 200]
+    async with opened(board) as channel:
+        assert await resend(house.worker, channel) is Outcome.FAILED
+    assert [len(request) for request in board.requests] == [2, 2, 1]
+
+
 async def test_where_nothing_lasts_nothing_is_sent(house: House, board: Board) -> None:
     async with opened(board) as channel:
         assert await resend(house.worker, channel) is Outcome.TAKEN

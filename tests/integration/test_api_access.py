@@ -1,7 +1,8 @@
 """Who may read what: operators by token or session, a practice by its link, and nobody else."""
 
+import html
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -14,13 +15,14 @@ from collector.store.practice_keys import add_practice_key
 from collector.store.reading import reading, reading_by_link
 from tests.conftest import Database
 from tests.integration.api_fleet import HOUR, NOW, Fleet, settings, visitor
+from tests.integration.browsing import csrf_in
 
 ROUTES = [
     ("GET", "/v1/practices"),
-    ("GET", f"/v1/practices/{uuid4()}"),
+    ("GET", f"/v1/practices/{UUID(int=7)}"),
     ("GET", "/v1/incidents"),
     ("GET", "/v1/tickets"),
-    ("POST", f"/v1/incidents/{uuid4()}/acknowledge"),
+    ("POST", f"/v1/incidents/{UUID(int=7)}/acknowledge"),
 ]
 
 
@@ -96,9 +98,41 @@ async def test_signing_in_gives_a_cookie_that_only_the_browser_holds(database: D
         answer = await client.post("/sign-in", data={"token": f" {token} "})
         assert (answer.status_code, answer.headers["location"]) == (303, "/noc")
         cookie = answer.headers["set-cookie"]
-        assert all(part in cookie for part in ("HttpOnly", "SameSite=strict", "Secure", "Path=/", "Max-Age=43200"))
+        assert all(part in cookie for part in ("HttpOnly", "SameSite=lax", "Secure", "Path=/", "Max-Age=43200"))
     secret = cookie.split("=", 1)[1].split(";")[0]
     assert secret not in str(await database.owner.fetch("SELECT * FROM operator_session"))
+
+
+async def test_a_link_to_a_page_leads_there_by_way_of_the_door(database: Database) -> None:
+    token = await Fleet(database.owner).operator("Alice")
+    wanted = f"/noc/incidents/{uuid4()}?before=7"
+    async with visitor(settings(database.url)) as client:
+        door = (await client.get(wanted)).headers["location"]
+        refused = await client.post(
+            "/sign-in", data={"token": "vgo_wrong", "to": hidden_in((await client.get(door)).text)}
+        )
+        answer = await client.post("/sign-in", data={"token": token, "to": hidden_in(refused.text)})
+        assert (answer.status_code, answer.headers["location"]) == (303, wanted)
+        assert (await client.get(door)).headers["location"] == wanted  # signed in already
+
+
+def hidden_in(page: str) -> str:
+    return html.unescape(page.split('name="to" value="')[1].split('"')[0])
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "", "https://evil.example/noc", "//evil.example/noc", "/\\evil.example", "/noc.evil.example", "/noc\r\nX: y",
+        "/noc/a b", "/nocturne", "/status/abc", "noc", "/noc?" + "x" * 2_001,
+    ],
+)  # fmt: skip
+async def test_the_door_leads_to_operators_pages_alone(database: Database, to: str) -> None:
+    token = await Fleet(database.owner).operator("Alice")
+    async with visitor(settings(database.url)) as client:
+        answer = await client.post("/sign-in", data={"token": token, "to": to})
+        assert answer.headers["location"] == "/noc"
+        assert (await client.get("/sign-in", params={"to": to})).headers["location"] == "/noc"
 
 
 async def test_signing_in_and_out_and_expiry(database: Database) -> None:
@@ -151,10 +185,6 @@ async def test_without_its_audit_row_nobody_comes_in_or_goes_out(database: Datab
         refused = await client.post("/sign-in", data={"token": token})
         assert (refused.status_code, "set-cookie" in refused.headers) == (500, False)
     assert await database.owner.fetchval("SELECT count(*) FROM operator_session") == 1
-
-
-def csrf_in(page: str) -> str:
-    return page.split('name="csrf" value="')[1].split('"')[0]
 
 
 async def test_forms_of_other_sites_are_refused(database: Database) -> None:

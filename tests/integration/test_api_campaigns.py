@@ -65,7 +65,7 @@ async def test_of_many_practices_the_page_says_that_it_names_only_some(database:
 
 async def test_a_shortfall_is_said_of_everybody(database: Database, fleet: Fleet) -> None:
     await fleet.incident(PROVIDER, "own_outage", "arrivals_short", job=None)
-    assert "All practices Far fewer heartbeats reach us than should" in words(await noc(database, fleet))
+    assert "Ourselves Far fewer heartbeats reach us than should" in words(await noc(database, fleet))
 
 
 async def test_without_one_nothing_is_said(database: Database, fleet: Fleet) -> None:

@@ -160,7 +160,9 @@ async def test_only_a_campaign_that_lasts_takes_an_incident(desk: Desk) -> None:
     [
         ("acknowledge", {"until": NOW.isoformat()}, "until"),
         ("acknowledge", {"until": "tomorrow"}, "until"),
-        ("acknowledge", {"for": "31d"}, "until"),
+        ("acknowledge", {"for": "31d"}, "for"),
+        ("acknowledge", {"until": "2026-03-01T00:00:00Z"}, "until"),
+        ("snooze", {"for": "31d"}, "for"),
         ("acknowledge", {"for": "soon"}, "for"),
         ("acknowledge", {"for": "1h", "until": "2026-02-01T00:00:00Z"}, "(body)"),
         ("snooze", {}, "(body)"),

@@ -50,6 +50,24 @@ async def test_a_body_over_the_limit_is_a_413_for_programs(database: Database) -
             assert kind(await client.post(ACKNOWLEDGE, content=body, headers=JSON)) == (422, PROBLEM)
 
 
+@pytest.mark.parametrize(
+    ("body", "media_type", "told"),
+    [
+        (b'{"comment": }', "application/json", "(body): must be JSON: Expecting value, at character 12"),
+        (b'{"comment": "x"}', "text/plain", "(body): must be a JSON object, sent with Content-Type: application/json"),
+        (b"[]", "application/json", "(body): must be a JSON object, sent with Content-Type: application/json"),
+    ],
+)
+async def test_a_body_that_is_no_object_is_told_so_in_words(
+    database: Database, body: bytes, media_type: str, told: str
+) -> None:
+    token = await Fleet(database.owner).operator()
+    path = ACKNOWLEDGE.replace("acknowledge", "comment")
+    async with visitor(settings(database.url), token=token) as client:
+        answer = await client.post(path, content=body, headers={"Content-Type": media_type})
+    assert (kind(answer), answer.json()["detail"]) == ((422, PROBLEM), told)
+
+
 async def test_a_body_over_the_limit_is_a_413_for_people(database: Database) -> None:
     over, at_most = form_of(MOST_BODY + 1), form_of(MOST_BODY)
     async with visitor(settings(database.url), language="") as client:
@@ -150,6 +168,8 @@ async def test_a_page_that_is_not_there_is_a_page(database: Database) -> None:
         assert (kind(nowhere), kind(lost)) == ((404, PAGE), (404, PAGE))
         assert "way-out" in nowhere.text
         assert "way-out" not in lost.text  # the provider's door is no way out for a practice
+        assert "Votre prestataire peut vous en donner un nouveau" in lost.text
+        assert "prestataire" not in nowhere.text
 
 
 async def test_a_cursor_that_is_not_ours_is_refused_as_a_page(database: Database) -> None:

@@ -2,63 +2,15 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import httpx
 import pytest
 
 from collector.model.campaign import PROVIDER
 from collector.store.timeline import MOST_ENTRIES
-from tests.conftest import Database
-from tests.integration.api_fleet import HOUR, NOW, Fleet, settings, visitor
-from tests.integration.test_api_access import csrf_in
+from tests.integration.api_fleet import HOUR, NOW
+from tests.integration.browsing import Browser
 from tests.integration.test_api_pages import HOSTILE, words
-
-
-@dataclass
-class Browser:
-    database: Database
-    fleet: Fleet
-    client: httpx.AsyncClient
-    practice_id: UUID
-    incident_id: UUID
-
-    async def sign_in(self, name: str) -> None:
-        self.client.cookies.clear()
-        await self.client.post("/sign-in", data={"token": self.fleet.operators[name]})
-
-    async def see(self, path: str = "/noc") -> httpx.Response:
-        page = await self.client.get(path)
-        assert page.status_code == 200, page.text
-        return page
-
-    async def post(self, path: str, *, seen: object = "/noc", **form: object) -> httpx.Response:
-        csrf = csrf_in((await self.see(str(seen))).text)
-        return await self.client.post(path, data={"csrf": csrf, **form})
-
-    async def do(self, deed: str, **form: object) -> httpx.Response:
-        page = f"/noc/incidents/{self.incident_id}"
-        return await self.post(f"{page}/{deed}", seen=page, **form)
-
-    async def own_page(self) -> httpx.Response:
-        return await self.see(f"/noc/incidents/{self.incident_id}")
-
-
-@pytest.fixture
-async def browser(database: Database) -> AsyncIterator[Browser]:
-    fleet = Fleet(database.owner)
-    await fleet.listening()
-    await fleet.operator("Alice")
-    await fleet.operator("Bob")
-    practice_id = await fleet.practice("Cabinet A", "critical", "backup_missed.not_run")
-    incident_id = await fleet.incident(practice_id, endpoint="SRV-01")
-    async with visitor(settings(database.url), language="en") as client:
-        found = Browser(database, fleet, client, practice_id, incident_id)
-        await found.sign_in("Alice")
-        yield found
 
 
 @pytest.mark.parametrize(
@@ -107,6 +59,13 @@ async def test_a_comment_stands_in_the_history_as_it_was_said(browser: Browser) 
     assert page.text.count("<script") == 1
 
 
+async def test_as_many_words_as_a_field_takes_are_taken_however_many_lines_they_are(browser: Browser) -> None:
+    """A browser counts a line's end once, and sends two characters for it."""
+    typed = "x" * 999 + "\n" + "y" * 1_000
+    assert (await browser.do("comment", words=typed.replace("\n", "\r\n"))).status_code == 303
+    assert await browser.database.owner.fetchval("SELECT said FROM incident_event") == typed
+
+
 async def test_a_long_history_is_read_a_part_at_a_time(browser: Browser) -> None:
     await browser.database.owner.execute(
         """INSERT INTO incident_event (practice_id, incident_id, at, what, said, actor)
@@ -141,21 +100,6 @@ async def test_what_is_refused_says_why_on_the_incidents_own_page(
     assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 0
 
 
-@pytest.mark.parametrize(
-    ("starts", "told"),
-    [
-        ("9999-12-31T23:59", "see whether the year is right"),
-        ("2062-01-15T22:00", "see whether the year is right"),
-        ("0001-01-01T00:00", "no date and time"),
-    ],
-)
-async def test_a_silence_of_another_age_is_a_mistake_in_the_year(browser: Browser, starts: str, told: str) -> None:
-    form = {"silence_id": uuid4(), "practice": "Cabinet A", "reason": "move", "starts": starts, "step": "begin"}
-    page = await browser.post("/noc/silences", **form)
-    assert page.status_code == 422
-    assert told in words(page)
-
-
 async def test_what_takes_two_people_says_so_in_place_of_a_snooze(browser: Browser) -> None:
     await browser.database.owner.execute("UPDATE incident SET signature = 'ransomware_signature'")
     page = await browser.own_page()
@@ -180,11 +124,11 @@ async def test_a_campaign_is_offered_to_be_merged_into(browser: Browser) -> None
         "UPDATE incident SET facts = $2::jsonb, subject = 'campaign:backup_tool:restic' WHERE incident_id = $1",
         campaign, json.dumps(facts),
     )  # fmt: skip
-    assert "One backup tool fails at many practices at once. (3 practices)" in words(await browser.own_page())
+    assert "3 practices – One backup tool fails at many practices at once." in words(await browser.own_page())
     assert (await browser.do("merge", campaign_id=str(campaign))).status_code == 303
     assert "Campaign: One backup tool fails" in words(await browser.own_page())
     browser.incident_id = campaign
-    assert "All practices" in words(await browser.own_page())
+    assert "← Who needs us now? 3 practices As of" in words(await browser.own_page())
 
 
 async def test_a_campaign_leads_to_each_of_its_practices(browser: Browser) -> None:
@@ -253,7 +197,7 @@ async def test_pages_and_forms_are_for_operators_and_their_own_forms(browser: Br
     assert (await browser.do("eat")).status_code == 422
     browser.client.cookies.clear()
     for path in paths:
-        assert (await browser.client.get(path)).headers["location"] == "/sign-in"
+        assert (await browser.client.get(path)).headers["location"].startswith("/sign-in?to=")
     assert (await browser.client.post(f"{paths[0]}/snooze")).headers["location"] == "/sign-in"
     assert await browser.database.owner.fetchval("SELECT count(*) FROM incident_event") == 0
 
@@ -266,77 +210,3 @@ async def test_every_field_of_a_page_has_a_label(browser: Browser) -> None:
             before = text.split(f' id="{name}"')[0].rsplit("<", 1)[1]
             if before.split()[0] in {"input", "select", "textarea"}:
                 assert f'for="{name}"' in text, name
-
-
-async def asked(browser: Browser, **form: object) -> httpx.Response:
-    draft = {"silence_id": str(uuid4()), "practice": "Cabinet A", "reason": "server moves", "step": "begin"}
-    return await browser.post("/noc/silences", **(draft | form))
-
-
-async def test_a_silence_is_looked_at_begun_approved_and_ended(browser: Browser) -> None:
-    form = await browser.see(f"/noc/silences/new?incident_id={browser.incident_id}")
-    assert 'value="Cabinet A"' in form.text
-    assert 'value="backup_missed" selected' in form.text
-    preview = await asked(browser, step="preview")
-    assert (preview.status_code, "1 incident would notify nobody" in words(preview)) == (200, True)
-    begun = await asked(browser)
-    path = begun.headers["location"].replace("#silence-", "/")
-    assert "Cabinet A server moves Asked for by Alice" in words(await browser.see("/noc/silences"))
-    refused = await browser.post(f"{path}/approve")
-    assert (refused.status_code, "somebody else must" in words(refused)) == (409, True)
-    await browser.sign_in("Bob")
-    assert (await browser.post(f"{path}/approve")).status_code == 303
-    assert "Approved by Bob" in words(await browser.see("/noc/silences"))
-    assert (await browser.post(f"{path}/end")).status_code == 303
-    assert "Ended by Bob, Thu 15 Jan 21:30" in words(await browser.see("/noc/silences"))
-    assert (await browser.post(f"/noc/silences/{uuid4()}/end")).status_code == 404
-
-
-async def test_a_form_sent_twice_makes_one_silence(browser: Browser) -> None:
-    silence_id = str(uuid4())
-    for _ in range(2):
-        assert (await asked(browser, silence_id=silence_id)).status_code == 303
-    assert await browser.database.owner.fetchval("SELECT count(*) FROM silence") == 1
-    other = await asked(browser, silence_id=silence_id, reason="another")
-    assert "This form was used already" in words(other)
-
-
-async def test_a_window_of_the_week_is_read_on_the_providers_clock(browser: Browser) -> None:
-    form = {"days": ["sat", "sun"], "opens": "22:00", "hours": "6", "lasts": "90d", "starts": "2026-01-16T08:00"}
-    assert (await asked(browser, **form)).status_code == 303
-    [row] = await browser.database.owner.fetch("SELECT * FROM silence")
-    assert row["since"] == NOW + timedelta(hours=9, minutes=30)  # 08:00 in Paris
-    assert row["until"] - row["since"] == timedelta(days=90)
-    assert json.loads(row["weekly"])["zone"] == "Europe/Paris"
-    told = words(await browser.see("/noc/silences"))
-    assert "Each week on Saturday, Sunday, from 22:00 for 6 hours (Europe/Paris)" in told
-
-
-@pytest.mark.parametrize(
-    ("form", "told"),
-    [
-        ({"practice": "", "rule": ""}, "to silence everything is to be blind"),
-        ({"practice": "Cabinet B"}, "No practice of this name is watched."),
-        ({"practice": "", "endpoint": "SRV-01", "rule": "backup_missed"}, "A machine belongs to a practice"),
-        ({"endpoint": "SRV-99"}, "has no machine of this name"),
-        ({"endpoint": "TWIN"}, "Several machines have this name"),
-        ({"rule": "eat"}, "There is no such kind of trouble."),
-        ({"labels": "gold"}, "Write each as name=value"),
-        ({"reason": " "}, "Say why"),
-        ({"starts": "soon"}, "This is no date and time."),
-        ({"starts": "2025-01-01T00:00"}, "It would be over already."),
-        ({"days": ["mon"], "opens": ""}, "Say from what time"),
-        ({"days": ["mon"], "opens": "22:00", "hours": "25"}, "Say from what time"),
-        ({"days": ["mon"], "opens": "22:00", "hours": "nan"}, "Say from what time"),
-    ],
-)
-async def test_a_mistake_in_the_form_is_told_at_its_field_and_nothing_is_lost(
-    browser: Browser, form: dict[str, object], told: str
-) -> None:
-    for _ in range(2):
-        await browser.fleet.endpoint(browser.practice_id, "TWIN")
-    page = await asked(browser, **form)
-    assert page.status_code == 422
-    assert told in words(page)
-    assert form.get("reason") or 'value="server moves"' in page.text
-    assert await browser.database.owner.fetchval("SELECT count(*) FROM silence") == 0

@@ -73,7 +73,8 @@ async def desk(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     monkeypatch.setenv("DESK_SECRET", SECRET)
     fleet = Fleet(database.owner)
     channels = {"tickets": channel("DESK_SECRET"), "other": channel("DESK_SECRET"), "deaf": channel(None)}
-    await fleet.book(Book(channels={**channels, "keyless": channel("NOT_SET")}))
+    monkeypatch.setenv("MISSPELT", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    await fleet.book(Book(channels={**channels, "keyless": channel("NOT_SET"), "misspelt": channel("MISSPELT")}))
     practice_id = await fleet.practice("A")
     ticket_id = await fleet.ticket(practice_id)
     await fleet.incident(practice_id, ticket=ticket_id)
@@ -87,7 +88,7 @@ async def test_a_ticket_closed_there_is_believed_here_until_it_is_judged(desk: H
     answer = await desk.send("closed", text="new cable")
     assert (answer.status_code, answer.json()) == (200, {"event_id": "msg_1", "ticket_id": str(desk.ticket_id)})
     closings = [json.loads(one["closing"]) if one["closing"] else None for one in await desk.incidents()]
-    believed = {"by": "tickets: Chloé", "at": "2026-01-15T21:30:00Z", "because": "new cable"}
+    believed = {"by": "tickets: Chloé", "at": "2026-01-15T21:30:00Z", "because": "new cable", "doubted": False}
     assert (closings.count(believed), closings.count(None)) == (2, 1)
     assert await desk.events() == [("closed", "new cable", "tickets: Chloé")] * 2
     assert await desk.count("wake") == 2
@@ -112,7 +113,7 @@ async def test_a_ticket_opened_again_there_is_no_longer_believed_to_be_over(desk
     await desk.send("closed")
     await desk.database.owner.execute("UPDATE incident SET state = 'resolved', resolved_at = $1", NOW)
     await desk.send("reopened", event_id="msg_2")
-    assert [one["closing"] for one in await desk.incidents()] == [None]
+    assert [json.loads(one["closing"])["doubted"] for one in await desk.incidents()] == [True]
 
 
 @pytest.mark.parametrize("deed", ["closed", "taken", "commented", "reopened"])
@@ -167,10 +168,11 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(desk: Helpdesk
     assert (await desk.send("commented", text="x" * 70_000)).status_code == 413
 
 
-async def test_a_secret_that_we_miss_is_our_fault_and_names_no_secret(desk: Helpdesk) -> None:
-    answer = await desk.send("closed", to="keyless")
+@pytest.mark.parametrize(("to", "place"), [("keyless", "NOT_SET"), ("misspelt", "MISSPELT")])
+async def test_a_secret_that_we_miss_is_our_fault_and_names_no_secret(desk: Helpdesk, to: str, place: str) -> None:
+    answer = await desk.send("closed", to=to)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
-    assert "NOT_SET" not in answer.text
+    assert place not in answer.text
 
 
 async def test_a_deed_that_cannot_be_audited_is_not_taken(desk: Helpdesk) -> None:

@@ -180,6 +180,22 @@ async def test_a_weekly_window_holds_only_while_it_is_open(desk: Desk) -> None:
     assert (shut["standing"], shut["holds_until"]) == ("running", None)
 
 
+async def test_a_window_that_opens_at_the_very_end_is_one(desk: Desk) -> None:
+    """It is Thursday, 22:30."""
+    asked = desk.wanted(weekly=WINDOW | {"days": ["sat"], "opens": "22:30"}, **{"for": "48h"})
+    refused = await desk.ask("/preview", asked)
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:vigie:never_opens")
+    assert "let the silence last longer" in refused.json()["detail"]
+    assert (await desk.ask("/preview", asked | {"for": "48h1m"})).status_code == 200
+
+
+async def test_what_nobody_can_approve_or_is_over_does_not_promise_an_approval(desk: Desk) -> None:
+    silence_id = (await desk.begun())["silence"]["silence_id"]
+    await desk.database.owner.execute("UPDATE silence SET by = 'cli:root'")
+    assert "nobody can approve" in (await desk.ask(f"/{silence_id}", method="GET")).json()["note"]
+    assert (await desk.ask(f"/{silence_id}/end")).json()["note"] is None
+
+
 async def test_silences_are_listed_the_last_to_begin_first_by_how_they_stand(desk: Desk) -> None:
     running = (await desk.begun())["silence"]["silence_id"]
     coming = (await desk.begun(since=(NOW + HOUR).isoformat()))["silence"]["silence_id"]
@@ -215,21 +231,22 @@ async def test_a_silence_that_cannot_be_audited_does_not_begin(desk: Desk) -> No
 @pytest.mark.parametrize(
     ("changes", "status", "field"),
     [
-        ({"scope": {}}, 422, "(body)"),
-        ({"scope": {"labels": {}}}, 422, "(body)"),
+        ({"scope": {}}, 422, "scope"),
+        ({"scope": {"labels": {}}}, 422, "scope"),
         ({"scope": {"practise": "x"}}, 422, "scope.practise"),
         ({"scope": {"practice_id": str(UUID(int=0))}}, 422, "scope.practice_id"),
-        ({"scope": {"endpoint_id": str(UUID(int=0))}}, 422, "(body)"),
+        ({"scope": {"endpoint_id": str(UUID(int=0))}}, 422, "scope"),
         ({"scope": {"rule": "backup_mised"}}, 422, "scope.rule"),
         ({"scope": {"labels": {"": "x"}}}, 422, "scope.labels..[key]"),
         ({"reason": ""}, 422, "reason"),
         ({"reason": " "}, 422, "reason"),
         ({"reason": "x" * 201}, 422, "reason"),
-        ({"for": "367d"}, 422, "(body)"),
-        ({"for": "0h"}, 422, "(body)"),
+        ({"for": "367d"}, 422, "for"),
+        ({"for": "0h"}, 422, "for"),
         ({"for": None}, 422, "(body)"),
         ({"until": "2026-02-01T00:00:00Z"}, 422, "(body)"),
         ({"until": "soon", "for": None}, 422, "until"),
+        ({"until": "2026-01-15T21:30:00Z", "for": None}, 422, "until"),
         ({"since": "2026-01-01T00:00:00Z"}, 409, None),
         ({"weekly": WINDOW | {"zone": "Europe/Pariss"}}, 422, "weekly.zone"),
         ({"weekly": WINDOW | {"days": []}}, 422, "weekly.days"),
@@ -237,6 +254,7 @@ async def test_a_silence_that_cannot_be_audited_does_not_begin(desk: Desk) -> No
         ({"weekly": WINDOW | {"opens": "25:00"}}, 422, "weekly.opens"),
         ({"weekly": WINDOW | {"lasts": "25h"}}, 422, "weekly.lasts"),
         ({"weekly": WINDOW | {"lasts": "0h"}}, 422, "weekly.lasts"),
+        ({"weekly": WINDOW | {"days": ["wed"]}, "for": "48h"}, 422, "weekly"),
     ],
 )  # fmt: skip
 async def test_bad_input_names_its_field_and_silences_nothing(

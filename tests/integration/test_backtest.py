@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from collector.administer import Enrolled
 from collector.backtest import Replay, replay
-from collector.cli.commands import app
+from collector.cli.commands import commands
 from collector.configuration.rules import Rulebook, RulesForm
 from collector.model.heartbeat import RunStatus
 from collector.model.incident import Incident
@@ -169,7 +169,7 @@ async def test_each_policy_holds_from_when_it_was_applied(house: House, told: En
 async def backtest(house: House, *words: str) -> Result:
     """As at a keyboard, and so until now."""
     environment = {"VIGIE_DATABASE_URL": house.database.url}
-    return await asyncio.to_thread(CliRunner().invoke, app, ["rules", "backtest", *words], env=environment)
+    return await asyncio.to_thread(CliRunner().invoke, commands(), ["rules", "backtest", *words], env=environment)
 
 
 async def test_the_command_prints_what_would_be_otherwise(house: House, tmp_path: Path) -> None:

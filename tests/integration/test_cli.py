@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector.cli.commands import app
+from collector.cli.commands import commands
 from collector.model.credential import Credential
 from collector.model.policy import Cron, Every, Policy
 from collector.model.subject import job_subject
@@ -24,7 +24,7 @@ runner = CliRunner()
 async def run(url: str, *words: str, **environment: str) -> Result:
     """In a thread of its own: a command brings its own event loop."""
     variables = {"VIGIE_DATABASE_URL": url, **environment}
-    return await asyncio.to_thread(runner.invoke, app, list(words), env=variables)
+    return await asyncio.to_thread(runner.invoke, commands(), list(words), env=variables)
 
 
 @pytest.fixture

@@ -71,8 +71,17 @@ async def test_a_weekly_window_is_kept_with_its_zone(house: House, vigie: Vigie)
         (("--rule", "clock_skew", "--days", "monday"), "--days: 'monday' is no day"),
         (("--rule", "clock_skew", "--days", "mon"), "needs --days, --opens and --window"),
         (("--rule", "clock_skew", "--days", "mon", "--opens", "9h", "--window", "1h"), "--opens: '9h' is no time"),
-        (("--rule", "clock_skew", "--from", "2030-01-05", "--tz", "Mars/Base"), "--tz: 'Mars/Base' is no time zone"),
+        (("--rule", "clock_skew", "--from", "2030-01-05", "--tz", "Mars/Base"), "unknown time zone 'Mars/Base'"),
         (("--rule", "clock_skew", "--from", "2020-01-05"), "is over, or would be"),
+        (("--rule", "clock_skew", "--from", "9999-12-31"), "must lie between the years 1601 and 9000"),
+        (("--rule", "clock_skew", "--from", "0001-01-01"), "must lie between the years 1601 and 9000"),
+        (("--rule", "clock_skew", "--from", "soon"), "'soon' is no instant"),
+        (("--rule", "clock_skew", "--for", "367d"), "--for: a silence lasts at most 366d"),
+        (("--label", "city=Pessac", "--label", "city=Bordeaux"), "--label: name each label once"),
+        (
+            ("--rule", "clock_skew", "--from", "2030-01-07", "--days", "sat", "--opens", "22:00", "--window", "2h"),
+            "over before its weekly window opens",
+        ),
         (("--rule", "clock_skew", "--because", ""), "reason"),
     ],
 )  # fmt: skip

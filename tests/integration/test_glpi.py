@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from collector.delivery.answers import RefusedError
 from collector.delivery.channel import DeliveryError
 from collector.delivery.glpi import Glpi
 from collector.delivery.glpi_deeds import plain
@@ -214,7 +215,11 @@ def _deeds(look: Look) -> list[tuple[str, str, str]]:
     return [(one.deed.value, one.by, one.said) for read in look.read for one in read.happenings]
 
 
-async def test_what_people_do_comes_back_once_and_ours_does_not(server: GlpiServer, glpi: Glpi) -> None:
+@pytest.mark.parametrize("calls_people", ["{name} ({number})", "{name}（{number}）"])
+async def test_what_people_do_comes_back_once_and_ours_does_not(
+    calls_people: str, server: GlpiServer, glpi: Glpi
+) -> None:
+    server.calls_people = calls_people
     told, remote, number = await _opened(glpi)
     await glpi.append(remote, told, WRITTEN, "key-12")
     look = await glpi.look([_polled(told, remote)], None)
@@ -259,6 +264,28 @@ async def test_a_ticket_that_was_deleted_keeps_no_other_from_being_read(server: 
     look = await glpi.look(watched, None)
     assert _deeds(look) == [("commented", "user 33", "Me")]
     assert (await glpi.look(_after(watched, look), look.cursor)).read == []
+
+
+async def test_nobody_did_what_is_logged_without_a_number(server: GlpiServer, glpi: Glpi) -> None:
+    server.calls_people = "{name}"
+    told, remote, number = await _opened(glpi)
+    server.person_makes(number, 5)
+    await glpi.reopen(remote, told, WRITTEN, "key-14")
+    server.person_says(number, "Me")
+    assert _deeds(await glpi.look([_polled(told, remote)], None)) == [("commented", "user 33", "Me")]
+
+
+@pytest.mark.parametrize("kind", SUB_ITEMS)
+async def test_a_right_that_we_lack_is_said_and_nothing_is_taken_for_read(
+    kind: str, server: GlpiServer, glpi: Glpi
+) -> None:
+    told, remote, number = await _opened(glpi)
+    server.person_says(number, "Me")
+    server.forbids = kind
+    with pytest.raises(RefusedError, match="ERROR_RIGHT_MISSING"):
+        await glpi.look([_polled(told, remote)], None)
+    server.forbids = ""
+    assert _deeds(await glpi.look([_polled(told, remote)], None)) == [("commented", "user 33", "Me")]
 
 
 async def test_whoever_takes_it_twice_took_it_twice(server: GlpiServer, glpi: Glpi) -> None:

@@ -1,14 +1,20 @@
 """Many ways out at once: none holds up another, none is hammered, and workers share them without doubling."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from collector.delivery import breaker, drain
 from collector.delivery.channel import DeliveryError
+from collector.delivery.pace import Pace
 from collector.metrics import WorkerMetrics, new_registry
-from collector.store.outbox import mark_sent
+from collector.store.channel_pace import hold_pace
+from collector.store.connect import Connection
+from collector.store.dead_letters import revive
+from collector.store.outbox import Parcel, claim, mark_sent
 from tests.factories import HOUR
 from tests.integration.house import House, rows, until
 from tests.integration.outgoing import SHORT, Receiver, aged, tickets, ways
@@ -82,6 +88,25 @@ async def test_one_message_asks_whether_a_dead_receiver_is_back(house: House, mo
     assert metrics.breaker_open.labels(channel="rt")._value.get() == 0
 
 
+async def test_who_wants_it_tried_at_once_does_not_wait_for_the_rest_of_its_receiver(house: House) -> None:
+    await tickets(house, count=20)
+    receiver = Receiver()
+    receiver.refuses = DeliveryError("answered 503", retry_after=HOUR)
+    out = ways(house, receiver)
+    await out.deliver()
+    tried = receiver.tries
+    await out.deliver()
+    assert receiver.tries == tried
+    async with house.owner.acquire() as conn:
+        assert len(await revive(conn, "rt", datetime.now(UTC))) == 20
+    await out.deliver()
+    assert receiver.tries == tried + 1, "asked once, and left alone again"
+    receiver.refuses = None
+    async with house.owner.acquire() as conn:
+        await revive(conn, "rt", datetime.now(UTC))
+    assert await out.deliver() == 20
+
+
 async def test_two_workers_share_without_doubling_and_take_over_from_a_dead_one(house: House) -> None:
     await tickets(house, count=60, messages=2)
     gone = Receiver(timeout=timedelta(seconds=60))
@@ -123,3 +148,108 @@ async def test_what_was_taken_while_the_store_was_away_is_not_sent_again(
     await out.deliver()
     await out.close()
     assert await rows(house, "SELECT sent_at FROM outbox WHERE sent_at IS NULL") == []
+
+
+async def test_what_is_posted_over_a_last_look_waits_for_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver = Receiver()
+    [lane] = drain.Lane.of(receiver, None)
+    carrier = drain.Carrier(house.worker, lane, WorkerMetrics(new_registry()))
+    looks = 0
+
+    async def looked(*arguments: object) -> list[Parcel]:
+        nonlocal looks
+        looks += 1
+        found = await claim(*arguments)  # type: ignore[arg-type]
+        if looks == 1:
+            await tickets(house)
+            carrier.stir()
+        return found
+
+    monkeypatch.setattr(drain, "claim", looked)
+    assert await carrier.carry() == 1
+
+
+async def test_a_lease_begins_when_the_pace_is_had_however_long_that_took(house: House) -> None:
+    await tickets(house)
+    receiver = Receiver()
+    receiver.hangs_for = {row["about"] for row in await rows(house, "SELECT about FROM outbox")}
+    lane = drain.Lane(receiver, None, Pace.of_tickets(600))
+    carrier = drain.Carrier(house.worker, lane, WorkerMetrics(new_registry()))
+    async with house.owner.acquire() as conn:
+        async with conn.transaction():
+            await hold_pace(conn, receiver.name)
+            going = asyncio.create_task(carrier.carry())
+            await until(lambda: _waits_for_the_pace(house))
+            await asyncio.sleep(SHORT.total_seconds())
+            had_at = datetime.now(UTC)
+        await until(lambda: asyncio.sleep(0, receiver.tries))
+    [row] = await rows(house, "SELECT claimed_until FROM outbox")
+    assert row["claimed_until"] >= had_at + receiver.timeout + drain.LEASE_MARGIN
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+
+
+async def _waits_for_the_pace(house: House) -> bool:
+    return bool(await house.owner.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+
+
+async def test_what_is_under_way_at_our_end_is_not_sent_again(house: House) -> None:
+    await tickets(house)
+    receiver = Receiver()
+    out = ways(house, receiver)
+    gate = asyncio.Event()
+
+    async def slow(parcel: Parcel) -> None:
+        receiver.tries += 1
+        await gate.wait()
+
+    receiver.deliver = slow  # type: ignore[method-assign]
+    await out.send_off()
+    await until(lambda: asyncio.sleep(0, receiver.tries))
+    closing = asyncio.create_task(out.close())
+    await asyncio.sleep(0.05)
+    gate.set()
+    await closing
+    assert await rows(house, "SELECT sent_at FROM outbox WHERE sent_at IS NULL") == []
+
+
+async def test_what_hangs_at_our_end_is_cut_off_and_left_to_its_lease(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "LAST_MOMENT_S", 0.05)
+    receiver = Receiver()
+    receiver.hangs_for = set(await tickets(house))
+    out = ways(house, receiver)
+    await out.send_off()
+    await until(lambda: asyncio.sleep(0, receiver.tries))
+    await out.close()
+    [row] = await rows(house, "SELECT sent_at, claimed_until > now() AS claimed, last_error FROM outbox")
+    assert row == {"sent_at": None, "claimed": True, "last_error": None}
+
+
+async def test_one_channel_that_cannot_write_down_at_our_end_keeps_no_other_from_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tickets(house, "rt")
+    await tickets(house, "glpi")
+    allowed = False
+
+    async def away(conn: Connection, parcels: Sequence[Parcel], at: datetime) -> None:
+        if not allowed or {row["channel"] for row in await _channels(house, parcels)} == {"rt"}:
+            raise ConnectionError
+        await mark_sent(conn, parcels, at)
+
+    monkeypatch.setattr(drain, "mark_sent", away)
+    rt, glpi = Receiver("rt"), Receiver("glpi")
+    out = ways(house, rt, glpi)
+    await out.deliver()
+    allowed = True
+    await out.close()
+    assert await rows(house, "SELECT channel FROM outbox WHERE sent_at IS NULL") == [{"channel": "rt"}]
+
+
+async def _channels(house: House, parcels: Sequence[Parcel]) -> list[dict[str, Any]]:
+    these = [one.outbox_id for one in parcels]
+    return await rows(house, "SELECT channel FROM outbox WHERE outbox_id = ANY ($1)", these)

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from collector.delivery import outlets
 from collector.delivery.channel import Channel
 from collector.delivery.outlets import OpenChannels, Outlets
+from collector.delivery.polling import Polls
+from collector.delivery.resending import Resends
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.book import Book
 from collector.model.channels import WebhookChannel
@@ -76,7 +78,9 @@ async def test_a_channel_that_could_not_be_opened_is_tried_again(house: House, m
     assert await out.deliver() == 1
 
 
-async def test_a_book_that_cannot_be_read_stops_no_channel_of_the_last_one(house: House) -> None:
+async def test_a_book_that_cannot_be_read_stops_no_channel_of_the_last_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     receiver = Receiver()
     out = Outlets(house.worker, WorkerMetrics(new_registry()), opening(receiver)[0])
     await in_force(house, 1, rt=spec())
@@ -84,8 +88,12 @@ async def test_a_book_that_cannot_be_read_stops_no_channel_of_the_last_one(house
     await in_force(house, 2)
     await house.owner.execute("""UPDATE escalation SET body = '{"channels": 1}' WHERE version = 2""")
     await tickets(house)
+    began: list[str] = []
+    monkeypatch.setattr(Polls, "begin", lambda *_: began.append("polls"))
+    monkeypatch.setattr(Resends, "begin", lambda *_: began.append("resends"))
     with pytest.raises(ValidationError):
         await out.send_off()
+    assert began == ["polls", "resends"]
     await until(lambda: rows(house, "SELECT sent_at FROM outbox WHERE sent_at IS NOT NULL"))
     await out.close()
 

@@ -1,13 +1,18 @@
 """What no receiver takes is given up in the end, and is an incident of the provider until it is taken."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from collector.delivery.channel import DeliveryError
 from collector.model.campaign import PROVIDER
-from collector.store.dead_letters import revive
+from collector.model.undelivered import HELD_FOR, DeadLetters
+from collector.store.dead_letters import any_held, dead_letters, revive
 from tests.factories import DAY, HOUR
 from tests.integration.house import House, rows
 from tests.integration.outgoing import Receiver, aged, judged_provider, tickets, ways
+
+SECOND = timedelta(seconds=1)
 
 
 async def test_what_was_refused_for_good_becomes_an_incident_until_it_is_taken(house: House) -> None:
@@ -71,3 +76,52 @@ async def test_messages_for_a_channel_that_is_not_there_are_given_up_after_a_day
         {"last_error": "waited a day for its channel"}
     ]
     assert await judged_provider(house) == [{"subject": "channel:rt", "state": "open", "count": "1"}]
+
+
+async def provider_is_woken(house: House) -> bool:
+    return bool(await house.owner.fetchval("SELECT count(*) FROM wake WHERE practice_id = $1", PROVIDER))
+
+
+async def test_what_a_channel_holds_for_long_is_an_incident_until_it_is_taken(house: House) -> None:
+    await tickets(house, count=2)
+    receiver = Receiver()
+    receiver.refuses = DeliveryError("answered 503")
+    out = ways(house, receiver)
+    await out.deliver()
+    assert not await provider_is_woken(house)
+    assert await judged_provider(house) == []
+
+    await aged(house, HELD_FOR)
+    await ways(house, receiver).deliver()  # it looks at once what is old
+    assert await provider_is_woken(house)
+    assert await judged_provider(house) == [{"subject": "channel:rt", "state": "open", "count": "2"}]
+    assert not await provider_is_woken(house)
+
+    receiver.refuses = None
+    await aged(house, HOUR)
+    await out.deliver()
+    assert await provider_is_woken(house)
+    (found,) = await judged_provider(house)
+    assert found["state"] == "resolved"
+
+
+@pytest.mark.parametrize(("waited", "found"), [(HELD_FOR - SECOND, 0), (HELD_FOR, 1)])
+async def test_what_waits_for_a_channel_that_is_not_there_is_held_after_a_quarter_of_an_hour(
+    house: House, waited: timedelta, found: int
+) -> None:
+    await tickets(house)
+    now = datetime.now(UTC)
+    await house.owner.execute("UPDATE outbox SET created_at = $1", now - waited)
+    async with house.worker.acquire() as conn:
+        assert await any_held(conn, now) is bool(found)
+        held = await dead_letters(conn, now)
+    assert held == (DeadLetters(channel="rt", count=1, since=now - waited, error="", held=True),) * found
+
+
+async def test_of_a_channel_that_gave_some_up_these_are_told(house: House) -> None:
+    first, *_ = await tickets(house, count=3)
+    now = datetime.now(UTC)
+    await house.owner.execute("UPDATE outbox SET created_at = $1, last_error = '503'", now - HOUR)
+    await house.owner.execute("UPDATE outbox SET dead_at = $1, last_error = '410' WHERE about = $2", now, first)
+    async with house.worker.acquire() as conn:
+        assert await dead_letters(conn, now) == (DeadLetters(channel="rt", count=1, since=now, error="410"),)

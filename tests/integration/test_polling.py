@@ -13,6 +13,8 @@ from collector.delivery.polling import Look, Outcome, Poll, Polls, Read, happeni
 from collector.metrics import WorkerMetrics, new_registry
 from collector.model.book import TICKETS
 from collector.model.happening import Deed
+from collector.store.deeds import take_once
+from collector.store.polls import EVENTS_KEPT, drop_events
 from collector.store.ticket_remotes import Polled, ask_for_remote, keep_remote
 from tests.factories import DAY, HOUR, NOW
 from tests.integration.house import House, enrol, open_ticket, rows, until
@@ -131,6 +133,14 @@ async def test_what_was_told_is_taken_once_and_noted(house: House) -> None:
         await poll(house.worker, _polled(system))
     assert [row["event_id"] for row in await rows(house, "SELECT * FROM inbound")] == ["event 4711"]
     assert [row["seen"] for row in await rows(house, "SELECT * FROM ticket_remote")] == ["17"]
+
+
+@pytest.mark.parametrize(("age", "kept"), [(EVENTS_KEPT, True), (EVENTS_KEPT + timedelta(seconds=1), False)])
+async def test_what_came_back_is_known_again_for_a_month(age: timedelta, kept: bool, house: House) -> None:
+    async with house.worker.acquire() as conn:
+        assert await take_once(conn, "rt", "transaction 7", NOW)
+        await drop_events(conn, NOW + age)
+        assert await take_once(conn, "rt", "transaction 7", NOW + age) is not kept
 
 
 async def test_what_one_ticket_told_stays_when_the_next_cannot_be_taken(house: House) -> None:

@@ -117,7 +117,9 @@ async def _deed(conn: Connection, house: House, practice_id: UUID) -> None:
 
 
 @pytest.mark.parametrize(
-    ("do", "action"), [(_revoke, "revoke key"), (_operator, "add operator"), (_deed, "tell")], ids=lambda one: str(one)
+    ("do", "action"),
+    [(_revoke, "revoke key"), (_operator, "add operator"), (_deed, "tell")],
+    ids=["key", "operator", "deed"],
 )
 async def test_a_deed_and_its_audit_row_come_and_go_together(
     house: House, do: Callable[[Connection, House, UUID], Awaitable[None]], action: str

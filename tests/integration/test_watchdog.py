@@ -16,8 +16,8 @@ from collector.metrics import WorkerMetrics, new_registry
 from collector.model.campaign import PROVIDER
 from collector.model.message import Addressed
 from collector.store.outbox import post
-from collector.store.overdue import JUDGED_WITHIN, TRIED_WITHIN, Overdue, overdue_steps
-from tests.factories import HOUR, NOW
+from collector.store.overdue import DELIVERED_WITHIN, JUDGED_WITHIN, Overdue, overdue_steps
+from tests.factories import DAY, HOUR, NOW
 from tests.integration.house import House, enrol, message, open_ticket, until
 from tests.integration.receivers import served
 
@@ -141,14 +141,52 @@ async def test_a_practice_is_overdue_a_minute_after_its_instant(
     assert await overdue(either_house, NOW + late) == (Overdue("judgement", 1, NOW),) * found
 
 
-@pytest.mark.parametrize(("late", "found"), [(TRIED_WITHIN, 0), (TRIED_WITHIN + SECOND, 1)])
-async def test_a_message_is_overdue_when_nobody_has_tried_it(either_house: House, late: timedelta, found: int) -> None:
-    await either_house.owner.execute("UPDATE due SET evaluate_at = $1", NOW + 2 * HOUR)
-    practice_id = (await enrol(either_house, at=NOW + HOUR)).practice.practice_id
+@pytest.mark.parametrize(("late", "found"), [(DELIVERED_WITHIN, 0), (DELIVERED_WITHIN + SECOND, 1)])
+async def test_a_message_is_overdue_after_five_minutes_and_those_behind_it_are_not_counted(
+    either_house: House, late: timedelta, found: int
+) -> None:
+    await _posted(either_house)
+    assert await overdue(either_house, NOW + late) == (Overdue("delivery:tickets", 1, NOW),) * found
+    assert await overdue(either_house, NOW + late, []) == ()
+
+
+HELD = {
+    "never tried": "attempts = 0",
+    "tried just now and put off": "attempts = 9, tried_at = $1, not_before = $1 + interval '1 hour'",
+    "being tried": "attempts = 9, tried_at = $1, claimed_until = $1 + interval '30 s'",
+    "its turn again while its receiver rests": "attempts = 9, tried_at = $1 - interval '9 min', not_before = $1",
+}
+
+
+@pytest.mark.parametrize("held", HELD.values(), ids=HELD.keys())
+async def test_a_message_that_a_dead_receiver_holds_stays_overdue_whatever_is_tried(
+    either_house: House, held: str
+) -> None:
+    """Else the ping would say that all is well after each try, and that it is not between them."""
+    await _posted(either_house)
+    now = NOW + HOUR
+    await either_house.owner.execute(f"UPDATE outbox SET {held} WHERE $1::timestamptz IS NOT NULL", now)  # noqa: S608
+    assert await overdue(either_house, now) == (Overdue("delivery:tickets", 1, NOW),)
+
+
+@pytest.mark.parametrize("over", ["sent_at", "dead_at"])
+async def test_what_was_taken_or_given_up_is_overdue_no_longer(either_house: House, over: str) -> None:
+    await _posted(either_house)
+    await either_house.owner.execute(f"UPDATE outbox SET {over} = $1", NOW)  # noqa: S608
+    assert await overdue(either_house, NOW + HOUR) == ()
+
+
+async def test_what_is_tried_again_by_hand_has_its_time_anew(either_house: House) -> None:
+    await _posted(either_house)
+    await either_house.owner.execute("UPDATE outbox SET revived_at = $1", NOW + HOUR)
+    assert await overdue(either_house, NOW + HOUR + DELIVERED_WITHIN) == ()
+    assert len(await overdue(either_house, NOW + HOUR + DELIVERED_WITHIN + SECOND)) == 1
+
+
+async def _posted(either_house: House) -> None:
+    """Two messages of one ticket, and nobody to be judged meanwhile."""
+    await either_house.owner.execute("UPDATE due SET evaluate_at = $1", NOW + DAY)
+    practice_id = (await enrol(either_house, at=NOW + DAY)).practice.practice_id
     ticket_id = await open_ticket(either_house, practice_id)
     async with either_house.worker.acquire() as conn:
         await post(conn, [Addressed("tickets", message(practice_id, ticket_id, n)) for n in (1, 2)], NOW)
-    assert await overdue(either_house, NOW + late) == (Overdue("delivery:tickets", 1, NOW),) * found
-    assert await overdue(either_house, NOW + late, []) == ()
-    await either_house.owner.execute("UPDATE outbox SET tried_at = $1", NOW + SECOND)
-    assert await overdue(either_house, NOW + late) == ()

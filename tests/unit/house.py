@@ -1,11 +1,12 @@
 """What the store would keep between two judgements of one practice, held in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from collector.escalation.incidents import REOPEN_WINDOW
+from collector.escalation.deeds import Outcome
+from collector.escalation.incidents import REOPEN_WINDOW, Change
 from collector.escalation.orders import AS_IT_COMES, Orders
 from collector.judge import Record, Verdict, judge
 from collector.model.campaign import Campaign
@@ -44,6 +45,11 @@ class House:
     def change(self, **update: object) -> None:
         """What people do to every incident that lasts."""
         self.known |= {one.incident_id: one.model_copy(update=update) for one in self.incidents}
+
+    def do(self, deed: Callable[[Incident], Outcome]) -> None:
+        """The same by what they may do."""
+        done = (outcome for one in self.incidents if isinstance(outcome := deed(one), Change))
+        self.known |= {change.incident.incident_id: change.incident for change in done}
 
     def acknowledge(self, until: datetime | None = None) -> None:
         self.change(state=IncidentState.ACKNOWLEDGED, acknowledged_by="ada", acknowledged_until=until)

@@ -8,7 +8,7 @@ import pytest
 from api.facts import Telling
 from api.language import Language, load_texts
 from api.moments import Moments
-from collector.escalation.deeds import LET_GO
+from collector.escalation.holds import LET_GO
 from collector.model.incident import IncidentChange
 from collector.store.timeline import Entry
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from collector.delivery.breaker import FIRST_REST, LONGEST_REST, MOST_FAILURES, Breaker, State, Turn
+from collector.delivery.breaker import FIRST_REST, LONGEST_REST, LONGEST_WISHED, MOST_FAILURES, Breaker, State, Turn
 from tests.factories import NOW
 
 MOMENT = timedelta(microseconds=1)
@@ -68,6 +68,13 @@ def test_the_rest_doubles_with_every_probe_that_fails_up_to_ten_minutes() -> Non
     assert rests == [2, 4, 8, 16, *[LONGEST_REST / FIRST_REST] * 4]
 
 
+def test_one_that_somebody_wakes_is_asked_now_and_rests_on_if_it_fails() -> None:
+    breaker = failed(MOST_FAILURES).woken(NOW)
+    assert (breaker.state(NOW), breaker.room(0, 20, NOW)) == (State.HALF_OPEN, 1)
+    breaker, turn = breaker.refused(uuid4(), None, NOW)
+    assert (turn, breaker.opened_at, breaker.until) == (Turn.PROBE_FAILED, NOW, NOW + 2 * FIRST_REST)
+
+
 def test_a_probe_that_is_taken_closes_it() -> None:
     closed, turn = failed(MOST_FAILURES).taken()
     assert (closed, turn) == (Breaker(), Turn.TAKEN_AGAIN)
@@ -79,9 +86,10 @@ def test_a_probe_that_is_taken_closes_it() -> None:
     [
         (timedelta(seconds=1), FIRST_REST),
         (timedelta(minutes=2), timedelta(minutes=2)),
-        (timedelta(hours=5), LONGEST_REST),
+        (timedelta(minutes=59), timedelta(minutes=59)),
+        (timedelta(hours=5), LONGEST_WISHED),
     ],
 )
-def test_a_receivers_wish_lengthens_the_rest_within_its_bounds(wish: timedelta, rest: timedelta) -> None:
+def test_a_receivers_wish_lengthens_the_rest_up_to_an_hour(wish: timedelta, rest: timedelta) -> None:
     breaker, _ = failed(MOST_FAILURES - 1).refused(uuid4(), wish, NOW)
     assert breaker.until == NOW + rest

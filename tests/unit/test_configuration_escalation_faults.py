@@ -23,9 +23,15 @@ KINDS = "webhook, request_tracker, glpi, mail, apprise, alertmanager"
         (CHANNEL + "{kind: apprise, urll: {env: C}, url: {env: C}}", 2, "unknown key 'urll'; did you mean url?"),
         (CHANNEL + "{kind: apprise}", 2, "channels.c.url: 'url' is missing"),
         (CHANNEL + "{kind: apprise, url: {env: C}, timeout: 10}", 2, "write the unit with it"),
-        (CHANNEL + "{kind: apprise, url: {env: C, file: /c}}", 2, "stands in `env` or in `file`, one of both"),
+        (CHANNEL + "{kind: apprise, url: {env: C, file: /c}}", 2, "name either `env` or `file`"),
         (CHANNEL + "{kind: apprise, url: {name: C}}", 2, "unknown key 'name'; known are env, file"),
         ("channels:\n  tickets: {kind: mail, host: h, sender: a@b, to: c@d}", 2, "VIGIE_TICKET_WEBHOOK_URL"),
+        (
+            "channels:\n  desk: {kind: mail, host: h, sender: a@b, to: Desk <c@d>}",
+            2,
+            "'Desk <c@d>' is not written as it must be; write one address alone, as in desk@example.org",
+        ),
+        (CHANNEL + "{kind: apprise, url: tgram://x}", 2, "a secret never stands in a file of configuration; say where"),
         ("people: {anna: {language: fr}}", 1, "nobody can reach this person"),
         ("people:\n  anna: a-sms", 2, "'a-sms' is unknown; here must stand a channel that reaches people"),
         (ROTA + "{people: []}", 4, "must not be empty"),
@@ -73,6 +79,7 @@ KINDS = "webhook, request_tracker, glpi, mail, apprise, alertmanager"
         (POLICY + "{page: }", 5, "say whom page is for"),
         (POLICY + "{ticket: , repeat: 5m}", 5, "a ticket is opened once"),
         (POLICY + "{page: anna, repeat: 59s}", 5, "repeat must be at least 1m"),
+        (POLICY + "{page: anna, after: 15}", 5, "write the unit with it, as in 15m, 15h or 15d"),
         (POLICY + "{page: anna, otherwise: wait}", 5, "otherwise goes with when"),
         (POLICY + "{page: anna, when: in_hours, otherwise: queue}", 5, "'queue' is none of skip, wait"),
         (
@@ -108,6 +115,15 @@ def test_teams_within_each_other_are_refused_and_nested_ones_are_not() -> None:
 
 
 TICKETS_ALONE = "channels: {h: {kind: glpi, url: https://x.example, user_token: {env: T}}}\n"
+
+
+@pytest.mark.parametrize("mail", ["a-mail", "z-mail"])
+def test_of_a_ticket_system_and_a_mail_channel_the_first_is_suggested_for_tickets(mail: str) -> None:
+    mails = f"{mail}: {{kind: mail, host: h, sender: a@b, to: c@d}}"
+    glpi = "glpi: {kind: glpi, url: https://x.example, user_token: {env: T}}"
+    for channels in (f"{mails}, {glpi}", f"{glpi}, {mails}"):
+        said = the_fault(f"channels: {{{channels}}}\npolicies: {{p: [ticket]}}")[1]
+        assert said.endswith("say where those go whose step names none; as in tickets: glpi")
 
 
 @pytest.mark.parametrize("said", ["people: {a: h}", "teams: {t: [h]}", "policies: {p: [{page: h}]}"])
@@ -163,15 +179,63 @@ def test_who_is_always_there_is_never_after_hours(hours: str, *, never: bool) ->
         ("{policy: p, labels: {a: b}}", "{policy: q, labels: {a: c}}", False),
         ("{policy: p, rule: rpo_breached}", "{policy: q, severity: critical}", False),
         ("{policy: p, severity: critical}", "{policy: q}", False),
+        (
+            "{policy: p, severity: critical}\n  - {policy: p, severity: warning}",
+            "{policy: q, severity: [critical, warning]}",
+            True,
+        ),
+        (
+            "{policy: p, severity: critical}\n  - {policy: p, severity: [warning, notice]}",
+            "{policy: q, labels: {a: b}}",
+            True,
+        ),
+        ("{policy: p, severity: critical}\n  - {policy: p, severity: warning}", "{policy: q}", False),
+        (
+            "{policy: p, rule: rpo_breached}\n  - {policy: p, severity: critical}",
+            "{policy: q, rule: rpo_breached}",
+            True,
+        ),
+        (
+            "{policy: p, severity: critical, labels: {a: b}}\n  - {policy: p, severity: [warning, notice]}",
+            "{policy: q, severity: critical}",
+            False,
+        ),
     ],
 )
 def test_a_route_behind_one_that_fits_all_of_it_is_refused(first: str, second: str, *, hidden: bool) -> None:
     text = f"{ROUTES}  - {first}\n  - {second}\n"
     if hidden:
         line, said = the_fault(text)
-        assert (line, "nothing comes here" in said) == (5, True)
+        assert (line, "nothing comes here" in said) == (len(text.splitlines()), True)
     else:
-        assert len(book(text).routes) == 2
+        assert book(text).routes[-1].policy == "q"
+
+
+def test_routes_that_hide_one_together_are_all_named() -> None:
+    text = ROUTES + "  - {policy: p, severity: critical}\n  - {policy: p, severity: [warning, notice]}\n  - {policy: q}"
+    assert "routes 'critical' and 'warning, notice', which stand before, fit all" in the_fault(text)[1]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "from_"),
+    [
+        ("02:10", "02:50", None),
+        ("02:30", "03:00", None),
+        ("02:00", "03:00", None),
+        ("01:59", "02:30", "00:59"),
+        ("02:30", "03:01", "01:00"),
+        ("02:59", "04:00", "01:00"),
+    ],
+)
+def test_an_override_that_the_clocks_jump_over_is_refused_and_another_begins_as_they_have(
+    since: str, until: str, from_: str | None
+) -> None:
+    day = "2026-03-29"
+    text = ROTA + f"{{people: anna, overrides: [{{person: ben, since: {day} {since}, until: {day} {until}}}]}}"
+    if from_ is None:
+        assert "in Europe/Paris the clocks go forward over all of it" in the_fault(text)[1]
+    else:
+        assert f"{book(text).rotas['r'].overrides[0].since:%H:%M}" == from_
 
 
 @pytest.mark.parametrize("url", ["https://user@rt.example", "https://user:hunter2@rt.example"])
@@ -181,6 +245,18 @@ def test_an_address_with_a_password_is_refused_and_never_repeated(url: str) -> N
     assert "hunter2" not in said
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("desk.example/hunter2", "this is no address; write it whole, as in https://desk.example.org"),
+        ("ftp://me:hunter2@desk.example", "this is no address of the web; begin it with https://"),
+    ],
+)
+def test_an_address_is_asked_for_whole_and_never_repeated(url: str, said: str) -> None:
+    told = the_fault(CHANNEL + f"{{kind: glpi, url: '{url}', user_token: {{env: T}}}}")[1]
+    assert (said in told, "hunter2" in told) == (True, False)
+
+
 @pytest.mark.parametrize("channel", ["{kind: apprise, url: hunter2}", "{kind: apprise, url: {secret: hunter2}}"])
 def test_a_secret_in_the_file_is_refused_and_never_repeated(channel: str) -> None:
     said = "\n".join(map(str, faults(CHANNEL + channel)))
@@ -188,8 +264,12 @@ def test_a_secret_in_the_file_is_refused_and_never_repeated(channel: str) -> Non
     assert "env" in said
 
 
+def test_what_is_too_long_is_not_suggested_again() -> None:
+    assert the_fault("acknowledged_for: 99999999999d")[1].endswith("'99999999999d' is too long")
+
+
 def test_each_missing_secret_is_named_by_where_it_is_looked_for() -> None:
-    def missing(secret: Secret) -> str | None:
+    def missing(_: object, secret: Secret) -> str | None:
         return f"{secret.env} is not set" if secret.env else None
 
     assert [str(fault) for fault in missing_secrets(read(FIRST), missing)] == [

@@ -97,3 +97,18 @@ def test_what_nothing_names_is_noted() -> None:
         "named by nothing: ben",
         "what no route fits walks spare, and disturbs nobody",
     ]
+
+
+@pytest.mark.parametrize(
+    ("channels", "step", "waits"),
+    [
+        ("{}", "ticket", True),
+        ("{c: {kind: apprise, url: {env: C}}}", "ticket", True),
+        ("{c: {kind: apprise, url: {env: C}}}", "{notify: c}", False),
+        ("{h: {kind: glpi, url: 'https://x.example', user_token: {env: T}}}", "ticket", False),
+        ("{h: {kind: glpi, url: 'https://x.example', user_token: {env: T}}}", "{ticket: h}", False),
+    ],
+)
+def test_tickets_that_no_channel_takes_are_noted(channels: str, step: str, *, waits: bool) -> None:
+    notes = list(idle_names(book(f"channels: {channels}\npolicies: {{p: [{step}]}}")))
+    assert any("VIGIE_TICKET_WEBHOOK_URL" in note for note in notes) is waits

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collector.escalation.decide import Decision, decide
-from collector.model.escalation import SHORTEST_REPEAT, Action, EscalationPolicy, Step, When
+from collector.model.escalation import SHORTEST_REPEAT, Action, EscalationPolicy, Step, Walk, When
 from collector.model.incident import Incident, IncidentState
 from tests.factories import DAY, HOUR, MINUTE, NOW, incident
 from tests.unit.escalating import CLOSES, OPENS, ROSTER, policies, step, steps
@@ -65,6 +65,31 @@ def test_while_a_campaign_pages_its_members_do_not(pages: bool, due: tuple[int, 
     policy = steps(step(0), step(5, PAGE, "ada", repeat=HOUR))
     decided = decide(incident(), policy, NOW + 5 * MINUTE, ROSTER, pages=pages)
     assert decided == Decision(due, NOW + 5 * MINUTE + HOUR if pages else None)
+
+
+@pytest.mark.parametrize(
+    ("only", "due"),
+    [(None, (0, 1, 2)), ((), ()), ((Action.TICKET,), (0,)), ((NOTIFY, Action.TICKET), (0, 1)), ((PAGE,), (2,))],
+)
+def test_what_has_become_milder_takes_only_such_steps(only: tuple[Action, ...] | None, due: tuple[int, ...]) -> None:
+    one = incident()
+    milder = one.model_copy(update={"walk": one.walk.model_copy(update={"only": only})})
+    policy = steps(step(0), step(0, NOTIFY, "ada"), step(0, PAGE, "ada", repeat=HOUR))
+    assert decide(milder, policy, NOW, ROSTER) == Decision(due, NOW + HOUR if 2 in due else None)
+
+
+@pytest.mark.parametrize(
+    ("waited", "due", "next_due"),
+    [
+        (timedelta(0), (0,), NOW + 10 * MINUTE),
+        (10 * MINUTE - TICK, (0,), NOW + TICK),
+        (10 * MINUTE, (0, 1), NOW + 50 * MINUTE),
+        (DAY, (0, 1, 2), None),
+    ],
+)
+def test_what_comes_back_has_waited_before(waited: timedelta, due: tuple[int, ...], next_due: datetime | None) -> None:
+    back = incident(walk=Walk(number=2, began_at=NOW, waited=waited))
+    assert decide(back, steps(step(0), step(10), step(60)), NOW, ROSTER) == Decision(due, next_due)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from collector.escalation import deeds
-from collector.escalation.deeds import LONGEST_ALONE, LONGEST_HOLD, SAME_CLICK, Outcome, Refusal
-from collector.escalation.incidents import Change
-from collector.model.campaign import CAMPAIGN, RANSOMWARE_SIGNATURE, tool_signature
+from collector.escalation.deeds import LONGEST_HOLD, SAME_CLICK, Outcome, Refusal
+from collector.escalation.incidents import NOBODY_HAS_IT, Change
+from collector.model.campaign import CAMPAIGN, LONGEST_ALONE, RANSOMWARE_SIGNATURE, tool_signature
 from collector.model.happening import Deed, Happening
 from collector.model.incident import Closing, Incident, IncidentChange, IncidentState
 from tests.factories import DAY, HOUR, MINUTE, NOW, finding, incident
@@ -32,7 +32,7 @@ def acknowledged(one: Incident, until: datetime | None = None, by: str = "ada", 
     "refused",
     [
         acknowledged(OVER),
-        deeds.let_go(OVER, NOW),
+        deeds.let_go(OVER),
         deeds.snooze(OVER, "ada", NOW + HOUR, "", NOW),
         deeds.wake(OVER, NOW),
         deeds.assign(OVER, "ada", ["ada"]),
@@ -89,14 +89,12 @@ def test_a_hold_ends_ahead_and_not_too_far(until: datetime, refused: Refusal | N
         assert (outcome if isinstance(outcome, Refusal) else None) is refused
 
 
-def test_whoever_lets_go_gives_it_back_from_its_first_step_on() -> None:
+def test_whoever_lets_go_leaves_it_to_be_judged() -> None:
     mine = done(acknowledged(incident())).incident
-    given = done(deeds.let_go(mine, NOW + HOUR))
-    assert given.what is IncidentChange.RETURNED
-    assert given.incident.state is IncidentState.OPEN
-    assert (given.incident.acknowledged_by, given.incident.acknowledged_until) == (None, None)
-    assert (given.incident.walk.number, given.incident.walk.began_at) == (mine.walk.number + 1, NOW + HOUR)
-    assert deeds.let_go(given.incident, NOW + HOUR) is None
+    given = done(deeds.let_go(mine))
+    assert (given.what, given.said) == (IncidentChange.LET_GO, "")
+    assert given.incident == mine.model_copy(update=NOBODY_HAS_IT)
+    assert deeds.let_go(given.incident) is None
 
 
 def test_a_snooze_is_one_persons_and_ends_by_hand_too() -> None:
@@ -104,9 +102,9 @@ def test_a_snooze_is_one_persons_and_ends_by_hand_too() -> None:
     assert (asleep.snoozed_by, asleep.snoozed_until) == ("ada", NOW + HOUR)
     assert deeds.snooze(asleep, "ada", NOW + HOUR, "later", NOW) is None
     assert done(deeds.snooze(asleep, "grace", NOW + HOUR, "", NOW)).incident.snoozed_by == "grace"
-    woken = done(deeds.wake(asleep, NOW + MINUTE)).incident
-    assert (woken.snoozed_until, woken.walk.began_at) == (None, NOW + MINUTE)
-    assert deeds.wake(woken, NOW + MINUTE) is None
+    woken = done(deeds.wake(asleep, NOW + MINUTE))
+    assert (woken.what, woken.incident) == (IncidentChange.WOKEN, incident())
+    assert deeds.wake(woken.incident, NOW + MINUTE) is None
     assert deeds.wake(asleep, NOW + HOUR) is None
 
 
@@ -194,9 +192,17 @@ def test_what_happens_to_a_ticket_happens_to_its_incidents() -> None:
 
 def test_a_ticket_opened_again_is_no_longer_believed_to_be_over() -> None:
     closed = OVER.model_copy(update={"closing": CLOSED})
-    assert done(happened(closed, Deed.REOPENED)).incident.closing is None
+    doubted = CLOSED.model_copy(update={"doubted": True})
+    assert done(happened(closed, Deed.REOPENED)).incident.closing == doubted
+    assert done(happened(incident(closing=CLOSED), Deed.REOPENED)).incident.closing is None
+    assert done(happened(OVER, Deed.REOPENED)).incident.closing is None
     assert happened(OVER, Deed.TAKEN) is Refusal.RESOLVED
     assert isinstance(happened(OVER, Deed.COMMENTED, "thanks"), Change)
+
+
+def test_a_comment_without_words_says_nothing_in_the_history() -> None:
+    assert happened(incident(), Deed.COMMENTED, " \n") is Refusal.NOTHING_SAID
+    assert done(happened(incident(), Deed.REOPENED)).said == deeds.REOPENED_THERE
 
 
 def test_a_ticket_concerns_what_lasts_of_it_or_else_what_ended_last() -> None:

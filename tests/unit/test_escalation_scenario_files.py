@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector.cli.commands import app
+from collector.cli.commands import commands
 from collector.configuration.faults import FaultyError
 from collector.model.rule_settings import RuleSettings
 from collector.rules.registry import RULES
@@ -49,7 +49,7 @@ def written(folder: Path, text: str, name: str = "one.yaml") -> Path:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["escalation", "test", *words])
+    return CliRunner().invoke(commands(), ["escalation", "test", *words])
 
 
 def test_one_that_holds_is_told_and_ends_with_nothing_wrong(tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_a_refusal_is_called_what_the_house_calls_it() -> None:
 
 def test_the_readmes_commands_run_as_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    commands = re.findall(r"^vigie (escalation test [^#\n]*)", SECTION, re.MULTILINE)
-    assert commands
-    for command in commands:
-        told = CliRunner().invoke(app, shlex.split(command))
+    shown = re.findall(r"^vigie (escalation test [^#\n]*)", SECTION, re.MULTILINE)
+    assert shown
+    for command in shown:
+        told = CliRunner().invoke(commands(), shlex.split(command))
         assert told.exit_code == 0, told.output
 
 

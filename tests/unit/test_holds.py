@@ -1,4 +1,4 @@
-"""What is held back tells nobody; what still burns when that ends walks its steps anew, from that very moment."""
+"""What is held back tells nobody; what still burns when that ends comes back, and has waited no longer than it did."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,14 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from collector.escalation.deeds import acknowledge
-from collector.escalation.holds import hold
+from collector.escalation.deeds import Outcome, Refusal, acknowledge, let_go, wake
+from collector.escalation.holds import LET_GO, SNOOZE_ENDED, hold
 from collector.escalation.incidents import Change, Reconciled
-from collector.model.escalation import Walk
+from collector.model.campaign import LONGEST_ALONE
+from collector.model.escalation import Action, Walk
 from collector.model.incident import Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
 from collector.model.silence import Silence
 from tests.factories import DAY, HOUR, MINUTE, NOW, finding, incident, policy, silence
+from tests.unit.escalating import step
 
 TICK = timedelta(microseconds=1)
 END = NOW + HOUR
@@ -34,14 +36,19 @@ def told(held: Reconciled) -> list[tuple[IncidentChange, str]]:
     return [(change.what, change.said) for change in held.changes]
 
 
+def done(outcome: Outcome) -> Change:
+    assert isinstance(outcome, Change)
+    return outcome
+
+
 def walking(held_by: str | None = None, **more: object) -> Incident:
     """It has taken a step before."""
-    return incident(walk=Walk(began_at=NOW, held_by=held_by).after((0,), NOW), **more)  # type: ignore[arg-type]
+    return incident(**{"walk": Walk(began_at=NOW, held_by=held_by).after((0,), NOW), **more})  # type: ignore[arg-type]
 
 
 def acknowledged(until: datetime | None = END, **more: object) -> Incident:
     state = {"state": IncidentState.ACKNOWLEDGED, "acknowledged_at": NOW, "acknowledged_by": "ada"}
-    return walking(**state, acknowledged_until=until, **more)  # type: ignore[arg-type]
+    return walking(**{**state, "acknowledged_until": until, **more})  # type: ignore[arg-type]
 
 
 HOLDS = [
@@ -81,6 +88,7 @@ def test_one_hold_after_another_is_one() -> None:
     silenced = at(END, snoozed, later)
     assert (only(silenced).walk.held_by, only(silenced).walk.number) == (f"silence:{later.silence_id}", 1)
     assert silenced.next_due == NOW + DAY
+    assert only(at(NOW + DAY, only(silenced), later)).walk == Walk(number=2, began_at=NOW + DAY)
 
 
 def test_of_two_silences_the_longer_one_holds() -> None:
@@ -131,11 +139,103 @@ def test_acknowledgement_expires(now: datetime, back: bool) -> None:
     assert told(held) == ([(IncidentChange.RETURNED, "the acknowledgement has expired")] if back else [])
     assert held.next_due == (None if back else END)
     if back:
-        assert only(held).walk == Walk(number=2, began_at=END)
+        assert only(held).walk == Walk(number=2, began_at=END, waited=HOUR)
 
 
 def test_acknowledgement_without_an_end_stays() -> None:
-    assert at(NOW + 30 * DAY, acknowledged(None)) == Reconciled((acknowledged(None),), (), None)
+    taken = at(NOW, acknowledged(None))
+    assert (taken.changes, taken.next_due) == ((), None)
+    assert at(NOW + 30 * DAY, only(taken)) == taken
+
+
+def test_what_is_held_back_has_waited_no_longer_when_it_comes_back() -> None:
+    """Twice held and twice free: its steps are as far as the time in which they could be taken."""
+    one = walking()
+    for hour in (1, 2):
+        held = only(at(NOW + hour * HOUR - 20 * MINUTE, one, silence(since=NOW, until=NOW + hour * HOUR)))
+        one = only(at(NOW + hour * HOUR, held))
+    assert one.walk == Walk(number=3, began_at=NOW + 2 * HOUR, waited=80 * MINUTE)
+    late = step(90, Action.PAGE, "ada")
+    assert (one.walk.reaches(step(80)), one.walk.reaches(late)) == (NOW + 2 * HOUR, NOW + 2 * HOUR + 10 * MINUTE)
+
+
+def test_whoever_lets_go_brings_it_back_once_it_is_judged() -> None:
+    theirs = only(at(NOW + MINUTE, acknowledged(NOW + DAY)))
+    assert (theirs.walk.stopped_at, theirs.walk.taken) == (NOW + MINUTE, walking().walk.taken)
+    given = done(let_go(theirs)).incident
+    assert given.walk == theirs.walk
+    back = at(END, given)
+    assert only(back).walk == Walk(number=2, began_at=END, waited=MINUTE)
+    assert [(one.what, one.said, one.quiet) for one in back.changes] == [(IncidentChange.RETURNED, LET_GO, False)]
+    assert at(END + TICK, only(back)) == Reconciled(back.incidents, (), None)
+
+
+def test_whoever_takes_what_another_has_just_let_go_leaves_it_at_rest() -> None:
+    theirs = only(at(NOW, acknowledged(NOW + DAY)))
+    taken = done(acknowledge(done(let_go(theirs)).incident, "bob", None, DAY, "", END)).incident
+    assert at(END, taken) == Reconciled((taken,), (), END + DAY)
+
+
+def test_a_snooze_that_is_ended_by_hand_comes_back_as_one_that_has_ended() -> None:
+    asleep = only(at(NOW + MINUTE, walking(snoozed_until=NOW + DAY, snoozed_by="ada")))
+    back = at(END, done(wake(asleep, END)).incident)
+    assert (told(back), only(back).walk.waited) == ([(IncidentChange.RETURNED, SNOOZE_ENDED)], MINUTE)
+
+
+# What takes two people to silence
+
+ALONE = [(LONGEST_ALONE - TICK, False), (LONGEST_ALONE, True)]
+
+
+def encrypted(**more: object) -> Incident:
+    found = {"rule": RANSOM.rule, "signature": RANSOM.signature}
+    return acknowledged(NOW + 30 * DAY, **more).model_copy(update=found)
+
+
+@pytest.mark.parametrize(("after", "back"), ALONE)
+def test_what_takes_two_comes_back_after_a_day_however_long_it_was_acknowledged_for(
+    after: timedelta, back: bool
+) -> None:
+    """As what turns out to be encryption when somebody has had it for long."""
+    theirs = at(NOW, encrypted())
+    assert theirs.next_due == NOW + LONGEST_ALONE
+    assert (only(at(NOW + after, only(theirs))).state is IncidentState.OPEN) is back
+
+
+@pytest.mark.parametrize(("after", "back"), ALONE)
+def test_letting_go_and_taking_it_again_gives_nobody_another_day(after: timedelta, back: bool) -> None:
+    theirs = only(at(NOW, encrypted()))
+    free = done(let_go(theirs)).incident
+    again = acknowledge(free, "bob", None, 30 * DAY, "", NOW + after)
+    if back:
+        assert again is Refusal.TOO_LONG_ALONE
+    else:
+        assert done(again).incident.acknowledged_until == NOW + LONGEST_ALONE
+    assert acknowledge(theirs, "ada", NOW + LONGEST_ALONE + TICK, DAY, "", NOW + HOUR) is Refusal.TOO_LONG_ALONE
+
+
+def test_time_runs_on_while_one_person_has_what_takes_two() -> None:
+    """Nobody puts off a page by taking it and letting go: it is as late as it ever was."""
+    free = done(let_go(only(at(NOW + MINUTE, encrypted())))).incident
+    back = only(at(END, free))
+    assert back.walk == Walk(number=2, began_at=END, waited=HOUR)
+    assert only(at(END, only(at(NOW + MINUTE, acknowledged())))).walk.waited == MINUTE
+
+
+def test_time_rests_while_two_people_silence_what_takes_two() -> None:
+    approved = silence(approved_by="bob")
+    free = encrypted(state=IncidentState.OPEN, acknowledged_until=None)
+    silenced = only(at(NOW + MINUTE, free, approved))
+    assert only(at(END, silenced)).walk == Walk(number=2, began_at=END, waited=MINUTE)
+
+
+def test_whoever_takes_what_two_silence_has_a_day_from_the_end_of_the_silence() -> None:
+    long = silence(until=NOW + 3 * DAY, approved_by="bob")
+    silenced = at(NOW, encrypted(), long)
+    assert silenced.next_due == NOW + 3 * DAY
+    theirs = at(NOW + 3 * DAY, only(silenced))
+    assert (only(theirs).state, theirs.next_due) == (IncidentState.ACKNOWLEDGED, NOW + 3 * DAY + LONGEST_ALONE)
+    assert only(theirs).walk.reaches(step(5)) == NOW + 3 * DAY + 5 * MINUTE
 
 
 def test_acknowledgement_that_expires_under_a_silence_waits_for_its_end() -> None:
@@ -151,7 +251,16 @@ def test_what_somebody_has_does_not_come_back_when_a_silence_ends() -> None:
     held = only(at(NOW, acknowledged(NOW + DAY), silence()))
     back = at(END, held, silence())
     assert (only(back).state, only(back).walk.held_by, back.changes) == (IncidentState.ACKNOWLEDGED, None, ())
-    assert (only(back).walk.number, back.next_due) == (1, NOW + DAY)
+    assert (only(back).walk.number, only(back).walk.stopped_at, back.next_due) == (1, END, NOW + DAY)
+    assert at(END + TICK, only(back)) == Reconciled(back.incidents, (), NOW + DAY)
+
+
+def test_what_somebody_has_through_a_silence_has_waited_as_long_as_before_either() -> None:
+    once = acknowledged(NOW + DAY, walk=Walk(began_at=NOW, waited=MINUTE))
+    theirs = only(at(NOW + 5 * MINUTE, once))
+    silenced = only(at(NOW + 9 * MINUTE, theirs, silence()))
+    assert only(at(END, silenced, silence())).walk.waited == 6 * MINUTE
+    assert only(at(NOW + DAY, only(at(END, silenced, silence())))).walk.waited == 6 * MINUTE
 
 
 def test_what_somebody_has_comes_back_when_its_snooze_ends() -> None:
@@ -161,8 +270,7 @@ def test_what_somebody_has_comes_back_when_its_snooze_ends() -> None:
 
 def test_whoever_takes_what_somebody_else_snoozed_keeps_it_when_that_ends() -> None:
     snoozed = only(at(NOW, walking(snoozed_until=END, snoozed_by="ada")))
-    taken = acknowledge(snoozed, "bob", NOW + DAY, DAY, "", NOW + MINUTE)
-    assert isinstance(taken, Change)
+    taken = done(acknowledge(snoozed, "bob", NOW + DAY, DAY, "", NOW + MINUTE))
     held = at(NOW + MINUTE, taken.incident)
     assert (only(held).walk.held_by, held.changes, held.next_due) == (None, (), NOW + DAY)
     assert at(END, only(held)) == Reconciled(held.incidents, (), NOW + DAY)

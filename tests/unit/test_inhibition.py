@@ -7,18 +7,31 @@ import pytest
 
 from collector.escalation.oncall import Roster
 from collector.escalation.orders import Orders
-from collector.judge import Record, judge_provider
-from collector.model.book import DEFAULT, Route
+from collector.judge import Record, escalate, judge_provider
+from collector.model.book import DEFAULT, WATCH, Book, Route
 from collector.model.campaign import CAMPAIGN, PROVIDER, Campaign, Fleet
 from collector.model.escalation import Action, EscalationPolicy
 from collector.model.finding import Evaluation, Finding, Severity
-from collector.model.heartbeat import AlertCategory, AlertSeverity
+from collector.model.heartbeat import AlertCategory, AlertSeverity, RunStatus
 from collector.model.message import NoticeKind
 from collector.model.policy import Policy
 from collector.model.snapshot import Snapshot
-from collector.model.subject import endpoint_subject, job_subject
+from collector.model.subject import PRACTICE, endpoint_subject, job_subject
 from collector.rules.heartbeat_missing import speaking
-from tests.factories import ENDPOINT, HOUR, MINUTE, NOW, endpoint_state, finding, silence, snapshot
+from tests.factories import (
+    ENDPOINT,
+    HOUR,
+    MINUTE,
+    NOW,
+    endpoint_state,
+    finding,
+    job_state,
+    policy,
+    run,
+    silence,
+    snapshot,
+)
+from tests.factories import PRACTICE as PRACTICE_ID
 from tests.unit.escalating import BOOK, step, steps
 from tests.unit.house import House
 from tests.unit.test_rule_endpoint_alert import alert
@@ -48,9 +61,35 @@ def test_a_silent_machine_speaks_for_its_late_backups_alone(silent: Finding, fou
     assert judged.next_due == NOW
 
 
+SILENCED_BY = {"heartbeat_missing": "backup_late", "practice_silent": "heartbeat_missing"}
+
+
+@pytest.mark.parametrize("speaker", SILENCED_BY)
+@pytest.mark.parametrize("to", [WATCH.name, DEFAULT.name, None])
+def test_what_is_told_to_nobody_by_its_route_speaks_for_nobody(speaker: str, to: str | None) -> None:
+    """Of the two exactly one is told."""
+    routes = (Route(name="r", policy=to, rules=frozenset({speaker})),) if to else ()
+    book = Book(policies={DEFAULT.name: DEFAULT, WATCH.name: WATCH}, routes=routes)
+    whole = PRACTICE if speaker == "practice_silent" else MACHINE
+    speaks = finding(speaker, subject=whole, root=whole)
+    spoken_for = finding(
+        SILENCED_BY[speaker], subject=MACHINE if whole is PRACTICE else job_subject(ENDPOINT, "daily"),
+        inhibited_by=speaker,
+    )  # fmt: skip
+    others = finding("backup_late", subject=OTHERS, inhibited_by="heartbeat_missing")
+    record = Record(Snapshot(practice_id=PRACTICE_ID), policy(), (), ())
+    found = Evaluation(findings=(speaks, spoken_for, others))
+    verdict = escalate(record, found, NOW, orders=Orders(Roster(book)))
+    told = {one.rule for one in verdict.incidents if one.walk.taken}
+    assert told == ({spoken_for.rule} if to == WATCH.name else {speaks.rule})
+    assert len(verdict.tickets) == 1
+    assert [one.walk.held_by for one in verdict.incidents if one.subject == OTHERS] == ["heartbeat_missing"]
+
+
 PAGED = steps(step(0), step(5, Action.PAGE, "ada"))
 PAGING = Orders(Roster(BOOK.model_copy(update={"policies": {DEFAULT.name: PAGED}})))
 DETECTED = alert("1", category=AlertCategory.RANSOMWARE, severity=AlertSeverity.HIGH)
+FAILING = snapshot(jobs=[job_state(last_run=run(NOW, RunStatus.FAILED))])
 ATTACKED = snapshot([endpoint_state(NOW + HOUR, interval_s=86_400, alerts={"1": DETECTED})])
 
 
@@ -72,6 +111,18 @@ def test_member_that_still_burns_when_its_campaign_is_over_pages_then() -> None:
     assert house.notices == []
     house.campaigns = ()
     house.judge(ATTACKED, NOW + HOUR + 31 * MINUTE)
+    assert [one.kind for one in house.notices] == [NoticeKind.RAISED]
+
+
+def test_what_somebody_merged_into_a_campaign_pages_when_that_is_over() -> None:
+    campaign = lasting(one_ticket=False)
+    house = House(orders=PAGING, campaigns=[campaign])
+    house.judge(FAILING, NOW + HOUR)
+    house.change(campaign_id=campaign.incident_id)
+    house.judge(FAILING, NOW + HOUR + 5 * MINUTE)
+    assert house.notices == []
+    house.campaigns = ()
+    house.judge(FAILING, NOW + HOUR + 6 * MINUTE)
     assert [one.kind for one in house.notices] == [NoticeKind.RAISED]
 
 

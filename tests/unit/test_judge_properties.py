@@ -9,11 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from collector.escalation import deeds
 from collector.escalation.oncall import Roster
 from collector.escalation.orders import Orders
 from collector.model.escalation import Action
 from collector.model.heartbeat import Role, RunStatus
-from collector.model.incident import Closing, Incident, IncidentState, TicketState
+from collector.model.incident import Incident, IncidentState, TicketState
 from collector.model.message import Notice, NoticeKind, TicketEvent
 from collector.model.policy import Every
 from collector.model.snapshot import EndpointState, JobState
@@ -90,17 +91,26 @@ class Practice(RuleBasedStateMachine):
         self.hear(machine)
         self.jobs[job_subject(machine, name)] = job_state(name, last_run=run(self.now, status), endpoint_id=machine)
 
-    @rule(lasts=st.sampled_from([None, HOUR, DAY]))
-    def acknowledge(self, lasts: timedelta | None) -> None:
-        self.house.acknowledge(self.now + lasts if lasts else None)
+    @rule(lasts=st.sampled_from([None, HOUR, DAY]), by=st.sampled_from(["ada", "bob"]))
+    def acknowledge(self, lasts: timedelta | None, by: str) -> None:
+        until = self.now + lasts if lasts else None
+        self.house.do(lambda one: deeds.acknowledge(one, by, until, DAY, "", self.now))
 
     @rule(lasts=st.sampled_from([MINUTE, DAY]))
     def snooze(self, lasts: timedelta) -> None:
-        self.house.change(snoozed_until=self.now + lasts, snoozed_by="ada")
+        self.house.do(lambda one: deeds.snooze(one, "ada", self.now + lasts, "", self.now))
+
+    @rule()
+    def let_go(self) -> None:
+        self.house.do(deeds.let_go)
+
+    @rule()
+    def wake(self) -> None:
+        self.house.do(lambda one: deeds.wake(one, self.now))
 
     @rule()
     def close_by_hand(self) -> None:
-        self.house.change(closing=Closing(by="ada", at=self.now, because="mended"))
+        self.house.do(lambda one: deeds.close(one, "ada", "mended", self.now))
 
     @rule(begins=st.sampled_from([timedelta(0), HOUR]), lasts=st.sampled_from([HOUR, 2 * DAY]))
     def silence(self, begins: timedelta, lasts: timedelta) -> None:
@@ -194,7 +204,7 @@ class Practice(RuleBasedStateMachine):
 
 def is_free(one: Incident) -> bool:
     """Nobody has it, nothing holds it back, and it is found now."""
-    return one.state is IncidentState.OPEN and one.walk.held_by is None and one.quiet_since is None
+    return one.state is IncidentState.OPEN and one.walk.stopped_at is None and one.quiet_since is None
 
 
 TestPractice = Practice.TestCase

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector.cli.commands import app
+from collector.cli.commands import commands
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "escalation.yaml"
 NIGHT, DAY, HOLIDAY = "2026-01-06T22:00", "2026-01-06T12:00", "2026-05-01T12:00"
@@ -14,7 +14,7 @@ runner = CliRunner()
 
 
 def vigie(*words: str) -> Result:
-    return runner.invoke(app, list(words), env={"COLUMNS": "200"})
+    return runner.invoke(commands(), list(words), env={"COLUMNS": "200"})
 
 
 def show(*words: str) -> str:
@@ -91,6 +91,8 @@ def test_who_has_no_rota_is_told_so(tmp_path: Path) -> None:
     [
         (["on-cal"], "did you mean on-call?"),
         (["--at", "tonight"], "'tonight' is no instant; write it as in 2026-11-21T02:00"),
+        (["--at", "0001-01-01T00:00"], "must lie between the years 1601 and 9000"),
+        (["--at", "9999-12-31T23:59"], "must lie between the years 1601 and 9000"),
         (["--zone", "Paris"], "unknown time zone 'Paris'"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from collector.cli.commands import app
+from collector.cli.commands import commands
 from collector.config import PREFIX, Settings
 from collector.configuration.read import read_files
 from collector.delivery.alertmanager import INTERVALS, alert_of
@@ -142,7 +142,7 @@ def test_it_names_every_label_of_an_alert() -> None:
 
 
 def test_every_command_it_names_exists_with_its_options() -> None:
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(commands())
     assert isinstance(root, typer.core.TyperGroup)
     named = re.findall(r"(?:^|`)vigie ([a-z]+)(?: ([a-z]+))?([^`\n#]*)", README, re.MULTILINE)
     assert ("key", "add", " --script") in named

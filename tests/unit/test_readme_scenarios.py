@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from collector.cli.commands import app
+from collector.cli.commands import commands
 from collector.scenario.happenings import VERBS
 from collector.scenario.play import play
 from collector.scenario.reading import read_scenarios
@@ -18,10 +18,10 @@ SECTION = (ROOT / "README.md").read_text().partition("## Test your rules\n")[2].
 
 def test_the_commands_that_need_no_database_run_as_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    commands = re.findall(r"^vigie (rules test [^#\n]*)", SECTION, re.MULTILINE)
-    assert commands
-    for command in commands:
-        told = CliRunner().invoke(app, shlex.split(command))
+    shown = re.findall(r"^vigie (rules test [^#\n]*)", SECTION, re.MULTILINE)
+    assert shown
+    for command in shown:
+        told = CliRunner().invoke(commands(), shlex.split(command))
         assert told.exit_code == 0, told.output
         assert "all hold" in told.stdout
 

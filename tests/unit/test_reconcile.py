@@ -6,7 +6,7 @@ import pytest
 
 from collector.escalation.incidents import NOBODY_LEFT, Reconciled
 from collector.model.book import DEFAULT, WATCH, Book
-from collector.model.escalation import EscalationPolicy, Walk
+from collector.model.escalation import Action, EscalationPolicy, Walk
 from collector.model.finding import Severity
 from collector.model.incident import IncidentChange, IncidentState
 from collector.model.subject import Subject
@@ -97,6 +97,19 @@ def test_who_was_not_told_yet_is_told_by_how_bad_it_is_now(
         [known.model_copy(update={"walk": known.walk.after(taken, NOW)})], finding(severity=after)
     ).incidents
     assert now.escalation == steps
+
+
+def test_who_was_told_goes_on_with_it_as_far_as_what_is_so_mild_is_told_at_all() -> None:
+    known = incident(finding(severity=Severity.CRITICAL), book=BOOK)
+    walked = known.model_copy(update={"walk": known.walk.after((0,), NOW)})
+    for severity, only in ((Severity.WARNING, (Action.TICKET,)), (Severity.NOTICE, ())):
+        (now,) = reconciled([walked], finding(severity=severity)).incidents
+        assert (now.escalation, now.walk) == (PAGING, walked.walk.model_copy(update={"only": only}))
+    (worse,) = reconciled([now], finding(severity=Severity.CRITICAL)).incidents
+    assert (worse.walk.only, worse.walk.number) == (None, 2)
+    flapping = now.model_copy(update={"flapping": True})
+    (again,) = reconciled([flapping], finding(severity=Severity.CRITICAL)).incidents
+    assert again.walk == walked.walk, "it goes on where it was, and may page again"
 
 
 def test_policy_that_is_edited_meanwhile_is_not_the_one_that_it_walks() -> None:

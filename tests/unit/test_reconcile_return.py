@@ -75,6 +75,33 @@ def test_what_was_closed_by_hand_comes_back_if_it_is_found_still(early: timedelt
         assert [one.ticket_id for one in done.incidents] == [UUID(int=1)], "its ticket opens again at once"
 
 
+@pytest.mark.parametrize(("signature", "waited"), [(None, HOUR), (RANSOMWARE_SIGNATURE, HOUR + 5 * MINUTE)])
+def test_what_comes_back_after_it_was_closed_goes_on_where_it_was(signature: str | None, waited: timedelta) -> None:
+    """While it is believed to be over its steps rest, but those of what takes two people to silence."""
+    found = finding(signature=signature)
+    walked = incident(found, closing=Closing(by="ada", at=LATER, because="fixed"))
+    closed = reconciled([walked.model_copy(update={"walk": walked.walk.after((0,), NOW)})], found)
+    until = LATER + BOOK.closed_by_hand_for
+    (back,) = reconciled(closed.incidents, found, now=until).incidents
+    assert back.walk == Walk(number=2, began_at=until, waited=waited)
+
+
+def test_what_comes_back_worse_than_it_was_closed_walks_from_its_first_step_on() -> None:
+    milder = closed_by_hand(severity=Severity.WARNING)
+    (back,) = reconciled([milder], finding(), now=LATER + TICK).incidents
+    assert back.walk == Walk(number=2, began_at=LATER + TICK)
+
+
+def test_whoever_closes_it_again_and_again_does_not_make_it_flap() -> None:
+    known, now = incident(), NOW
+    for _ in range(BOOK.flapping.times + 1):
+        closing = Closing(by="ada", at=now, because="fixed")
+        closed = reconciled([known.model_copy(update={"closing": closing})], finding(), now=now)
+        now += BOOK.closed_by_hand_for
+        (known,) = reconciled(closed.incidents, finding(), now=now).incidents
+    assert (known.openings, known.flapping) == ((NOW,), False)
+
+
 @pytest.mark.parametrize(
     ("signature", "back"), [(RANSOMWARE_SIGNATURE, True), (tool_signature("restic"), False), (None, False)]
 )
@@ -84,6 +111,15 @@ def test_encryption_is_closed_away_by_nobody(signature: str | None, back: bool) 
     assert closed.next_due == LATER + (timedelta(seconds=1) if back else BOOK.closed_by_hand_for)
     found = reconciled(closed.incidents, finding(signature=signature), now=LATER + timedelta(seconds=1))
     assert (IncidentChange.REOPENED in told(found)) is back
+
+
+def test_what_somebody_closed_and_opened_again_goes_on_at_once_where_it_was() -> None:
+    closed = closed_by_hand().model_copy(update={"ticket_id": UUID(int=1)})
+    assert closed.closing is not None
+    doubted = closed.model_copy(update={"closing": closed.closing.model_copy(update={"doubted": True})})
+    (back,) = reconciled([doubted], finding(), now=LATER + TICK).incidents
+    assert (back.ticket_id, back.closing) == (UUID(int=1), None)
+    assert back.walk == Walk(number=2, began_at=LATER + TICK, waited=HOUR)
 
 
 def test_what_was_closed_by_hand_does_not_come_back_by_what_is_grey() -> None:

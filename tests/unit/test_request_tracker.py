@@ -12,8 +12,8 @@ import pytest
 from collector.delivery.answers import Door, RefusedError, retry_after
 from collector.delivery.channel import DeliveryError
 from collector.delivery.request_tracker_deeds import NEW_AT_ONCE, OVERLAP, deed_of, look
-from collector.delivery.request_tracker_rest import PAGE, Rest, Transaction, quoted
-from collector.delivery.tickets import NotMadeError
+from collector.delivery.request_tracker_rest import PAGE, Rest, Ticket, Transaction, quoted
+from collector.delivery.tickets import GoneError, NotMadeError
 from collector.model.happening import Deed
 from collector.store.ticket_remotes import Polled
 from tests.factories import NOW
@@ -63,6 +63,13 @@ class History:
     rows: list[Transaction]
     asked: list[str] = field(default_factory=list)
     refuses: dict[int, int] = field(default_factory=dict)  # with which status, by transaction
+    merged: dict[int, int] = field(default_factory=dict)  # into which ticket, by ticket
+    gone: Exception | None = None
+
+    async def ticket(self, number: int) -> Ticket:
+        if self.gone:
+            raise self.gone
+        return Ticket.model_validate({"id": self.merged.get(number, number), "Status": "open"})
 
     async def transactions(self, query: str, *, newest: bool = False, limit: int = PAGE) -> Sequence[Transaction]:
         self.asked.append(query)
@@ -104,6 +111,38 @@ async def test_words_that_are_withheld_keep_nothing_else_from_being_read(status:
     history = History([_row(10), _row(11)], refuses={10: status})
     found = await look(cast("Rest", history), [_watched(1, "4")], "9")
     assert [one.said for read in found.read for one in read.happenings] == ["", "words 11"]
+
+
+async def test_what_people_do_to_the_ticket_that_ours_was_merged_into_comes_back() -> None:
+    before, merger, since = _row(9, ticket=7), _row(10, kind="AddLink"), _row(12, ticket=7, kind="Set")
+    history = History([before, merger, _row(11, ticket=8), since], merged={1: 7})
+    found = await look(cast("Rest", history), [_watched(1, "5")], "9")
+    assert [one.event_id for read in found.read for one in read.happenings] == ["transaction 12 for 1"]
+    assert [read.seen for read in found.read] == ["12/7"]
+    history.rows += [_row(13, ticket=7, kind="Status", old="open", new="resolved"), _row(14, ticket=8)]
+    found = await look(cast("Rest", history), [_watched(1, "12/7"), _watched(2, "12/7")], "12")
+    assert [one.event_id for read in found.read for one in read.happenings] == [
+        "transaction 13 for 1", "transaction 13 for 2",
+    ]  # fmt: skip
+    assert [read.seen for read in found.read] == ["13/7", "13/7"]
+
+
+async def test_a_ticket_that_is_merged_on_is_followed() -> None:
+    history = History([_row(20, ticket=7, kind="AddLink"), _row(21, ticket=9)], merged={1: 9})
+    found = await look(cast("Rest", history), [_watched(1, "12/7")], "20")
+    assert [read.seen for read in found.read] == ["21/9"]
+    assert [one.event_id for read in found.read for one in read.happenings] == ["transaction 21 for 1"]
+
+
+async def test_one_that_another_was_merged_into_stays_where_it_is() -> None:
+    history = History([_row(20, kind="AddLink"), _row(21)])
+    assert await _numbers(history, [_watched(1, "12")], "20") == (["21"], "21")
+
+
+@pytest.mark.parametrize("gone", [GoneError("deleted"), RefusedError(403, ""), RefusedError(404, "")])
+async def test_one_that_went_where_we_see_nothing_keeps_no_other_from_being_read(gone: Exception) -> None:
+    history = History([_row(20, kind="AddLink"), _row(21, ticket=2)], gone=gone)
+    assert await _numbers(history, [_watched(1, "12"), _watched(2, "12")], "20") == (["21"], "21")
 
 
 async def test_words_that_cannot_be_had_now_are_asked_for_again() -> None:
@@ -202,7 +241,8 @@ async def _asked(answer: Answer) -> httpx.Response:
     ("wish", "wait"),
     [
         ("", None), ("soon", None), ("0", timedelta(0)), ("90", timedelta(seconds=90)),
-        ("999999999", timedelta(days=1)), ("9" * 5_000, None), ("Sat, 21 Nov 2026 18:01:00 GMT", timedelta(minutes=1)),
+        ("999999999", timedelta(hours=12)), ("9" * 5_000, None),
+        ("Sat, 21 Nov 2026 18:01:00 GMT", timedelta(minutes=1)),
         ("Sat, 21 Nov 2026 17:00:00 GMT", timedelta(0)),
     ],
 )  # fmt: skip

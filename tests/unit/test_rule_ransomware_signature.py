@@ -66,10 +66,10 @@ def test_job_without_readings_is_not_found() -> None:
         (reading(share=0.05, crept=0.1, beyond=3, alone=True), True),
         (reading(share=0.05, crept=0.09, beyond=3, alone=True), False),
         (reading(share=0.15, crept=0.3, beyond=2, alone=True), False),
-        (reading(share=0.1, crept=0.1, beyond=0, each=0.025), True),
-        (reading(share=0.1, crept=0.1, beyond=0, each=0.024), False),
-        (reading(share=0.1, crept=0.1, beyond=0, each=0.0625, alone=True), True),
-        (reading(share=0.1, crept=0.1, beyond=0, each=0.062, alone=True), False),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.02), True),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.019), False),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.06, alone=True), True),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.059, alone=True), False),
         (reading(share=0.3, usual=0.2, crept=0.3, beyond=0, each=0.1), True),
         (reading(share=0.3, usual=0.2, crept=0.3, beyond=0, each=0.09), False),
         (reading(share=0.1, crept=0.1, beyond=2, each=0.03, known=12), True),
@@ -147,30 +147,60 @@ def test_other_traces_nearby_make_less_weigh_as_much(seen: Snapshot, raised_by: 
     assert [one.facts["raised_by"] for one in found(seen)] == ([raised_by] if raised_by else [])
 
 
-def image(**more: Any) -> JobState:
-    return job_state(job="system", readings=(reading(share=0.1, crept=0.1, beyond=0, alone=True, **more),))
+def image(endpoint_id: UUID = OTHER, **more: Any) -> JobState:
+    one = reading(share=0.1, crept=0.1, beyond=0, alone=True, **more)
+    return job_state(job="system", endpoint_id=endpoint_id, readings=(one,))
+
+
+def of_image(*jobs: JobState) -> Sequence[Finding]:
+    return [one for one in found(snapshot(jobs=jobs)) if one.facts["job"] == "system"]
 
 
 @pytest.mark.parametrize(
     ("other", "each", "is_found"),
     [
-        (reading(), 0.032, True),
-        (reading(), 0.031, False),
-        (reading(NOW - 48 * HOUR), 0.032, True),
-        (reading(NOW - 49 * HOUR), 0.032, False),
-        (WEAK, 0.032, False),
+        (reading(), 0.03, True),
+        (reading(), 0.029, False),
+        (reading(NOW - 48 * HOUR), 0.03, True),
+        (reading(NOW - 49 * HOUR), 0.03, False),
+        (WEAK, 0.03, False),
     ],
 )
-def test_job_that_is_suspicious_by_itself_lets_another_need_less(
+def test_job_that_is_suspicious_by_itself_lets_those_of_other_machines_need_less(
     other: Reading, each: float, *, is_found: bool
 ) -> None:
-    raised = [one for one in found(snapshot(jobs=[job(other), image(each=each)])) if one.facts["job"] == "system"]
-    assert [one.facts["raised_by"] for one in raised] == (["other_job"] if is_found else [])
+    raised = of_image(job(other), image(each=each))
+    assert [(one.reason, one.facts["raised_by"]) for one in raised] == [("creeping", "other_job")] * is_found
+
+
+@pytest.mark.parametrize(
+    ("other", "excuse", "is_found"),
+    [
+        (reading(), None, True),
+        (reading(NOW - 48 * HOUR), None, True),
+        (reading(NOW - 49 * HOUR), None, False),
+        (reading(), Excuse.REPOSITORY, False),
+        (WEAK, None, False),
+    ],
+)
+def test_job_that_wrote_more_than_usual_beside_a_suspicious_one_of_its_machine_is_suspicious_too(
+    other: Reading, excuse: Excuse | None, *, is_found: bool
+) -> None:
+    raised = of_image(job(other), image(ENDPOINT, excuse=excuse))
+    assert [(one.reason, one.facts["raised_by"]) for one in raised] == [("same_machine", "same_machine")] * is_found
+    assert not any(TOLD[-1] in one.facts for one in raised)
+
+
+def test_what_is_suspicious_only_beside_another_is_no_trace_for_a_third() -> None:
+    seen = [job(reading(NOW - 40 * HOUR)), image(ENDPOINT)]
+    third = job_state(job="third", endpoint_id=OTHER, readings=(reading(NOW + 20 * HOUR, 0.1),))
+    raised = found(snapshot(jobs=[*seen, third]), NOW + 20 * HOUR)
+    assert {one.facts["job"] for one in raised} == {"daily", "system"}
 
 
 def test_job_is_no_trace_for_itself_nor_one_whose_rule_is_off() -> None:
     assert "raised_by" not in found(job(reading()))[0].facts
-    assert found(snapshot(jobs=[job(reading()), image(each=0.032)]), enabled=False) == ()
+    assert found(snapshot(jobs=[job(reading()), image(ENDPOINT, each=0.03)]), enabled=False) == ()
 
 
 @pytest.mark.parametrize(("category", "is_found"), [(AlertCategory.RANSOMWARE, True), (AlertCategory.TAMPERING, False)])
@@ -204,7 +234,7 @@ TOLD = ("data_rewritten", "in_three_runs", "each_beyond_usual", "enough")
         (reading(share=0.6, ceiling=0.5), [], ("60%", None, None, "50.0%")),
         (reading(share=0.6, usual=0.01), [], ("60%", None, None, "21.0%")),
         (reading(share=0.6, usual=0.01), [disarmed(NOW)], ("60%", None, None, "11.0%")),
-        (reading(share=0.05, crept=0.14, beyond=3, each=0.031), [], ("5%", None, "3.1%", "2.5%")),
+        (reading(share=0.05, crept=0.14, beyond=3, each=0.031), [], ("5%", None, "3.1%", "2.0%")),
         (reading(share=0.2, usual=0.2, crept=0.3, beyond=0, each=0.11), [], ("20%", None, "11.0%", "10.0%")),
         (reading(share=0.05, crept=0.14, beyond=2), [], ("5%", "14.0%", None, "8.0%")),
         (reading(share=0.05, crept=0.14, beyond=3, alone=True), [disarmed(NOW)], ("5%", "14.0%", None, "4.8%")),

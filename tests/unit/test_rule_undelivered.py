@@ -38,6 +38,15 @@ def test_each_channel_has_a_finding_of_its_own() -> None:
     assert found[0].facts == {"channel": "rt", "count": "3", "since": NOW.isoformat(), "error": "answered 503"}
 
 
+def test_what_is_held_says_so_until_the_first_of_it_is_given_up() -> None:
+    held = letters(count=7).model_copy(update={"held": True})
+    record, opened = judged(NOTHING, held)
+    [incident] = record.incidents
+    assert (incident.reason, [one.what for one in opened.changes]) == ("held", [IncidentChange.OPENED])
+    record, _ = judged(record, letters())
+    assert [(one.incident_id, one.reason) for one in record.incidents] == [(incident.incident_id, "given_up")]
+
+
 @pytest.mark.parametrize(
     ("setting", "severities"),
     [

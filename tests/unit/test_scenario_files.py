@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector.cli.commands import app
+from collector.cli.commands import commands
 from collector.configuration.faults import FaultyError
 from collector.scenario.moment import Clock
 from collector.scenario.play import play
@@ -41,7 +41,7 @@ def written(folder: Path, text: str, name: str = "one.yaml") -> Path:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["rules", "test", *words])
+    return CliRunner().invoke(commands(), ["rules", "test", *words])
 
 
 @pytest.mark.parametrize(

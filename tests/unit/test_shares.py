@@ -21,8 +21,8 @@ def last_share(*runs: PastRun) -> Share:
     [
         (past(100, 1), past(100, 60), 0.6),
         (past(100, 1), past(140, 40), 0.0),
-        (past(100, 1), past(140, 50), 0.0),
-        (past(100, 1), past(140, 78), 0.2),
+        (past(100, 1), past(140, 80), 0.0),
+        (past(100, 1), past(140, 108), 0.2),
         (past(100, 1), past(50, 40), 0.4),
         (past(100, 1), past(0, 0), 0.0),
         (past(None, None), past(100, 60), None),
@@ -42,7 +42,7 @@ def test_what_was_rewritten_is_what_growth_does_not_explain(
 
 
 def test_files_are_measured_as_data_are() -> None:
-    assert last_share(past(9, 9, 100, 1), past(9, 9, 120, 45)).changed == pytest.approx(20 / 120)
+    assert last_share(past(9, 9, 100, 1), past(9, 9, 120, 60)).changed == pytest.approx(20 / 120)
 
 
 def test_night_without_most_of_its_data_makes_the_rest_no_larger() -> None:

@@ -151,10 +151,21 @@ def test_a_window_opens_next_within_a_week_and_a_day(zone: str, day: int) -> Non
         {"until": NOW + LONGEST + TICK},
         {"reason": ""},
         {"by": "ada", "approved_by": "ada"},
+        {"by": "ada", "approved_by": "Ada"},
         {"weekly": {"zone": "Europe/Paris", "days": [], "opens": "22:00", "lasts": "PT1H"}},
         {"weekly": {"zone": "Europe/Paris", "days": [0], "opens": "22:00", "lasts": "PT25H"}},
     ],
-    ids=["everything", "nobodys-endpoint", "no-end", "too-long", "no-reason", "one-person", "no-day", "over-a-day"],
+    ids=[
+        "everything",
+        "nobodys-endpoint",
+        "no-end",
+        "too-long",
+        "no-reason",
+        "one-person",
+        "one-person-in-capitals",
+        "no-day",
+        "over-a-day",
+    ],
 )
 def test_a_silence_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

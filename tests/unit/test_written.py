@@ -1,7 +1,9 @@
 """What people read of tickets and notices: complete, in their language, and written whatever a template does."""
 
 import re
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -10,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.delivery import sandbox
 from collector.delivery.sandbox import LONGEST, OURS
 from collector.delivery.written import MOST_LINES, Pen, Templates, Written, write_digest, write_notice, write_ticket
-from collector.escalation.deeds import LET_GO, WOKEN
-from collector.escalation.holds import _EXPIRED, SNOOZE, _ended
+from collector.escalation.holds import EXPIRED, LET_GO, SNOOZE, _ended
 from collector.escalation.incidents import CALM, FOUND_AGAIN, NOBODY_LEFT, QUIET
 from collector.escalation.tickets import ONE_OF_MANY
 from collector.model.channels import Language
@@ -191,7 +193,7 @@ def notes_of_history() -> list[str]:
     flapping = "raised 4 times within 1 day, 0:00:00: stays open until it has been quiet for 2:00:00"
     still = "found still, after it was closed by rt:marie: replaced\nthe disk: twice"
     seldom = [QUIET, FOUND_AGAIN, CALM, NOBODY_LEFT, ONE_OF_MANY, "joined by Cabinet Ici, +3"]
-    return [*ended, _EXPIRED, LET_GO, WOKEN, flapping, still, *seldom]
+    return [*ended, EXPIRED, LET_GO, flapping, still, *seldom]
 
 
 @pytest.mark.parametrize("note", notes_of_history())
@@ -254,6 +256,13 @@ BAD = {
     "a great number": "{{ 9 ** 9 ** 9 }}",
     "a change": "{% set _ = notes.append(1) %}",
     "range": "{% for a in range(1000000000) %}{% endfor %}",
+    "a text joined by itself": "{{ url" + "|list|join(url)" * 3 + " }}",
+    "a list told of itself again and again": "{{ url" + "|list|string" * 7 + " }}",
+    "a text that doubles": "{% set a = url %}" + "{% set a = a ~ a %}" * 20 + "{{ a }}",
+    "a text that doubles as it is caught": "{% set a %}{{ url }}{% endset %}"
+    + "{% set a %}{{ a }}{{ a }}{% endset %}" * 20,
+    "a list that doubles": "{% set a = [url] %}" + "{% set a = [a, a] %}" * 20 + "{{ a }}",
+    "a loop that calls itself": "{% for a in open recursive %}{{ loop(open) }}{% endfor %}",
     "a loop without end": "a" + "{% for a in body %}" * 8 + "{% endfor %}" * 8,
     "itself": '{% include "ticket.txt" %}',
     "a macro that calls itself": "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
@@ -261,15 +270,58 @@ BAD = {
 }
 
 
+MOST_BYTES = 16 * 1024**2
+
+
+@contextmanager
+def in_little_memory() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 def test_a_template_that_fails_costs_its_form_and_never_the_message(tmp_path: Path, text: str) -> None:
     failed: list[str] = []
     folder = write_own(tmp_path, text.replace("body", "practice" if "{{ body" not in text else "url"))
-    written = write_ticket(ticket(), pen(folder=folder, failed=failed.append))
+    write_ticket(ticket(), pen(folder=folder))  # what is read once and kept is none of its memory
+    with in_little_memory():
+        written = write_ticket(ticket(), pen(folder=folder, failed=failed.append))
     assert failed == ["ticket"]
     assert written.subject.startswith("[Vigie 64A1C0AA] Cabinet Dupont")
     assert "daily" in written.body
     assert "/noc/incidents/" in written.body
+
+
+def test_steps_that_are_few_and_take_long_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "{% for a in url %}{{ [" + "url, " * 99 + "]|sort|unique|list|length }}{% endfor %}"
+    failed: list[str] = []
+    ours = pen(folder=write_own(tmp_path, text), failed=failed.append)
+    write_ticket(ticket(), ours)
+    assert failed == []
+    monkeypatch.setattr(sandbox, "MOST_S", 0.0)
+    write_ticket(ticket(), ours)
+    assert failed == ["ticket"]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("{{ open|map(attribute='title')|join(', ')|length > 3 }}", "True"),
+        ("{{ ['b', 'A']|sort|join('-') }} {{ [2, 1]|first + 1 }} {{ notes|length - 1 }}", "A-b 3 0"),
+        ("{% for key, value in open[0].facts.items() if key != 'job' %}{{ key|title ~ ': ' ~ value }}{% endfor %}",
+         "Endpoint: SRV-01"),
+        ("{{ open|rejectattr('over')|list|count }}{{ practice[:3]|upper }}{{ -1|string }}", "1CAB-1"),
+        ("{{ 'a' if severity is string and not merged_into else loop.index }}", "a"),
+    ],
+)  # fmt: skip
+def test_a_template_may_choose_sort_and_count(tmp_path: Path, text: str, written: str) -> None:
+    failed: list[str] = []
+    told = write_ticket(ticket(notes=("a note",)), pen(folder=write_own(tmp_path, text), failed=failed.append))
+    assert (told.subject, failed) == (written, [])
 
 
 def test_a_template_that_is_no_text_fails_as_well(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The book that a file of escalation makes."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from collector.configuration.escalation.form import EscalationForm, RotaForm, StepForm
 from collector.configuration.escalation.names import ticket_systems
@@ -10,6 +9,7 @@ from collector.configuration.hours import week_of
 from collector.model.book import DEFAULT, TICKETS, Book, Override, Person, Rota, Route
 from collector.model.calendar import Calendar
 from collector.model.escalation import EscalationPolicy, Step
+from collector.model.open_time import on_the_wall
 
 # A single person takes no turns: any Monday will do.
 _ANY_MONDAY = datetime(2026, 1, 5, tzinfo=UTC).date()
@@ -62,15 +62,15 @@ def _rota(form: RotaForm, zone: str) -> Rota:
         begins=form.begins or _ANY_MONDAY,
         covers=form.covers,
         overrides=tuple(
-            Override(person=one.person, since=_instant(one.since, own), until=_instant(one.until, own))
+            Override(person=one.person, since=instant_of(one.since, own), until=instant_of(one.until, own))
             for one in form.overrides
         ),
     )
 
 
-def _instant(written: datetime, zone: str) -> datetime:
-    """When a wall clock shows it; the first time, where it does so twice."""
-    return written.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+def instant_of(written: datetime, zone: str) -> datetime:
+    """When a wall clock first shows it, or jumps over it."""
+    return on_the_wall(written.date(), written.time(), zone)
 
 
 def _step(form: StepForm) -> Step:

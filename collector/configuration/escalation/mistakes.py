@@ -1,10 +1,11 @@
 """What a file of escalation says that cannot be: names that nobody has, nobody to reach, steps out of order."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 from collector.configuration.document import Document
+from collector.configuration.escalation.compile import instant_of
 from collector.configuration.escalation.form import EscalationForm, RouteForm, StepForm
 from collector.configuration.escalation.names import KINDS, Names, names_of, ticket_systems
 from collector.configuration.escalation.words import route_name
@@ -14,6 +15,7 @@ from collector.configuration.words import say, say_wall
 from collector.model.book import TICKETS
 from collector.model.calendar import Holidays, Hours
 from collector.model.escalation import Action, When
+from collector.model.finding import Severity
 from collector.model.rule_settings import RuleSettings
 
 _REACHABLE = "a person, a rota, a team or a channel that reaches people"
@@ -89,8 +91,12 @@ def _rotas(file: _File) -> Iterator[Fault]:
         for number, one in enumerate(rota.overrides):
             place: Steps = (*steps, "overrides", number)
             yield from file.one_amiss((*place, "person"), one.person, "a person", file.names.people)
+            zone = rota.zone or file.form.zone
             if one.until <= one.since:
                 message = f"{say_wall(one.until)} is not after {say_wall(one.since)}, when it begins"
+                yield file.document.fault((*place, "until"), message)
+            elif instant_of(one.until, zone) <= instant_of(one.since, zone):
+                message = f"nothing is left of it: in {zone} the clocks go forward over all of it"
                 yield file.document.fault((*place, "until"), message)
 
 
@@ -156,19 +162,34 @@ def _routes(file: _File) -> Iterator[Fault]:
         place: Steps = ("routes", number)
         yield from file.one_amiss((*place, "policy"), route.policy, "a policy", file.names.policies)
         yield from file.amiss((*place, "rule"), route.rule or (), "a rule", RuleSettings.model_fields)
-        wider = next((one for one in routes[:number] if _fits_all_of(one, route)), None)
+        wider = _taking_all_of(route, routes[:number])
         if wider:
-            message = f"nothing comes here: route {route_name(wider)!r}, which stands before, fits all that this does"
+            message = f"nothing comes here: {_named(wider)} all that this does"
             yield file.document.fault(place, message, "put the narrower route first")
         elif any(route_name(one) == route_name(route) for one in routes[:number]):
             yield file.document.fault((*place, "name"), f"route {route_name(route)!r} stands twice")
 
 
-def _fits_all_of(wider: RouteForm, route: RouteForm) -> bool:
+def _taking_all_of(route: RouteForm, before: Iterable[RouteForm]) -> list[RouteForm]:
+    """Of the routes before it, those that together take all that would come to it; none where something comes."""
+    wider = [one for one in before if one.labels.items() <= route.labels.items()]
+    taking: list[RouteForm] = []
+    for severity, rule in product(route.severity or Severity, route.rule or RuleSettings.model_fields):
+        first = next((one for one in wider if _fits(one, severity, rule)), None)
+        if first is None:
+            return []
+        taking += [first] if first not in taking else []
+    return taking
+
+
+def _fits(route: RouteForm, severity: Severity, rule: str) -> bool:
+    return (not route.severity or severity in route.severity) and (not route.rule or rule in route.rule)
+
+
+def _named(routes: Sequence[RouteForm]) -> str:
+    names = " and ".join(repr(route_name(one)) for one in routes)
     return (
-        (wider.severity is None or (route.severity is not None and route.severity <= wider.severity))
-        and (wider.rule is None or (route.rule is not None and set(route.rule) <= set(wider.rule)))
-        and wider.labels.items() <= route.labels.items()
+        f"route {names}, which stands before, fits" if len(routes) == 1 else f"routes {names}, which stand before, fit"
     )
 
 
@@ -186,7 +207,8 @@ def _own_tickets(file: _File) -> Iterator[Fault]:
     unnamed = any(step.action is Action.TICKET and not step.to for steps in form.policies.values() for step in steps)
     if form.tickets is None and unnamed and len(systems) > 1:
         message = f"{' and '.join(systems)} take tickets: say where those go whose step names none"
-        yield file.document.fault(("channels",), message, f"as in tickets: {systems[0]}", of_key=True)
+        likely = next((name for name in systems if name not in file.names.notices), systems[0])
+        yield file.document.fault(("channels",), message, f"as in tickets: {likely}", of_key=True)
 
 
 def _never_after_hours(file: _File) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ from collector.configuration.hours import write_week
 from collector.configuration.plan import Line, Sign, changed_calendar, changed_entries, changed_value
 from collector.configuration.words import say, say_some
 from collector.model.book import Book
+from collector.model.escalation import Action
 
 
 def plan_book(before: Book, after: Book, labels: Iterable[Mapping[str, str]]) -> Iterator[Line]:
@@ -92,8 +93,16 @@ def idle_names(book: Book) -> Iterator[str]:
     idle -= {book.tickets, *_used(book)}
     if idle:
         yield f"named by nothing: {say_some(sorted(idle))}"
+    if _leans_on_the_settings(book):
+        yield "no channel here takes tickets: they wait for the receiver that VIGIE_TICKET_WEBHOOK_URL names"
     if not book.policies[book.default].steps:
         yield f"what no route fits walks {book.default}, and disturbs nobody"
+
+
+def _leans_on_the_settings(book: Book) -> bool:
+    """Where a step opens a ticket and names no ticket system, and none stands in the file."""
+    steps = [step for policy in book.policies.values() for step in policy.steps]
+    return say_tickets(book) != book.tickets and any(one.action is Action.TICKET and not one.to for one in steps)
 
 
 def _used(book: Book) -> Iterator[str]:

@@ -37,7 +37,7 @@ def _done(event: AnyEvent, placed: Placed, incident: Incident, usual: timedelta)
         case Acknowledged(by=by):
             return deeds.acknowledge(incident, by, until, usual, "", now)
         case LetGo():
-            return deeds.let_go(incident, now)
+            return deeds.let_go(incident)
         case Snoozed(by=by):
             return deeds.snooze(incident, by, until or now, "", now)
         case Woken():

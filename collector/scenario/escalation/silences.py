@@ -3,13 +3,14 @@
 from pydantic import ValidationError
 
 from collector.configuration.hours import days_of
-from collector.model.silence import Scope, Silence, Weekly
+from collector.model.silence import Scope, Silence, Weekly, same_person
 from collector.scenario.escalation.happenings import Approved, Silenced, Unsilenced
 from collector.scenario.escalation.stage import Placed, named_id
 from collector.scenario.stage import PRACTICE_ID, MisplacedError
 
-# As collector/silences.py calls it.
+# As collector/silences.py calls them.
 SAME_PERSON = "same_person"
+OVER = "over"
 
 
 def silence_of(event: Silenced, placed: Placed, zone: str) -> Silence:
@@ -50,7 +51,9 @@ def _weekly(event: Silenced, zone: str) -> Weekly | None:
 def changed(silence: Silence, placed: Placed) -> Silence | str:
     """Once somebody has approved or ended it; the refusal, where it is one."""
     match placed.event:
-        case Approved(by=by) if silence.by == by:
+        case Approved() if silence.ended_at or silence.until <= placed.at:
+            return OVER
+        case Approved(by=by) if same_person(silence.by, by):
             return SAME_PERSON
         case Approved(by=by):
             return silence.model_copy(update={"approved_by": silence.approved_by or by})

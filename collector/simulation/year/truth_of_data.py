@@ -23,6 +23,7 @@ _AFTERMATH = frozenset(
 )  # fmt: skip
 _DATA = (Harmless.IMAGING_IMPORT, Harmless.COMPACTION, Harmless.NEW_REPOSITORY, Harmless.TOOL_UPGRADE)
 _RUNS_AFTER = 3
+_RUNS_OF_A_CREEP = 3
 
 
 def truth_of_data(life: Life, machine: MachineYear, year: JobYear) -> Iterator[Label | Excuse | Decoy]:
@@ -45,16 +46,17 @@ def _attacked(
 ) -> Iterator[Label | Excuse]:
     """Found in the first heartbeat that carries it, or by the third of a creep; a job without figures shows none.
 
+    A creep that ended before a third run carried it tests nothing; what is found of it is right.
     An attack is one, and its alerts are right, though the machine was switched off before any backup carried it.
     """
     aftermath = max([attack.ends, *(ran.heard_at for ran in carrying)]) + 30 * _DAY
     yield Excuse(_AFTERMATH, None, attack.begins, aftermath)
     telling = [ran for ran in carrying if not (ran.figures.bytes_added is None and ran.figures.files_changed is None)]
-    if not telling:
-        return
     kind = Fault(attack.kind)
-    last = telling[:3][-1] if kind is Fault.CREEPING else telling[0]
-    due, by = (settled(machine.presence, ran.heard_at, life.outages) for ran in (telling[0], last))
+    allowed = _RUNS_OF_A_CREEP if kind is Fault.CREEPING else 1
+    if len(telling) < allowed:
+        return
+    due, by = (settled(machine.presence, ran.heard_at, life.outages) for ran in (telling[0], telling[allowed - 1]))
     subjects = {year.job.subject, machine.machine.subject, PRACTICE}
     yield label(kind, subjects, {"ransomware_signature"}, due, aftermath, by, attack.begins)
 

@@ -67,7 +67,7 @@ CREATE INDEX incident_of_ticket ON vigie.incident (practice_id, ticket_id);
 CALL vigie.guard('vigie.incident');
 GRANT SELECT, INSERT, UPDATE ON vigie.incident TO vigie_worker;
 GRANT SELECT, UPDATE (state, acknowledged_at, acknowledged_by, acknowledged_until, snoozed_until, snoozed_by,
-    assigned_to, closing, campaign_id, walk) ON vigie.incident TO vigie_api;
+    assigned_to, closing, campaign_id) ON vigie.incident TO vigie_api;
 GRANT SELECT ON vigie.incident TO vigie_reader;
 
 -- What happened to an incident, in order.

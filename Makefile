@@ -7,8 +7,12 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/vigie demo $(if $(FOR),--for $(FOR))
 
-test: venv  ## the files of tests shared out to the cores, each process with servers of its own; the long ones come first
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+# Each process has servers of its own, so they share out no tests where the environment names one for all of them.
+SHARED_OUT := $(if $(VIGIE_DATABASE_URL)$(VIGIE_REDIS_URL),,--numprocesses auto --maxprocesses 4 --dist loadfile \
+	--no-loadscope-reorder)
+
+test: venv  ## the files of tests shared out to the cores, the long ones first
+	$(BIN)/pytest $(SHARED_OUT) $(ARGS)
 
 bench: venv
 	$(BIN)/python -m tests.bench

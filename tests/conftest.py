@@ -15,6 +15,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+import deploy.local.server
 from collector.store.connect import Pool
 from collector.store.migrate import apply_migrations, prepare
 from deploy.local import (
@@ -40,6 +41,10 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+# Processes that share out the tests choose no port that another has chosen and does not listen on yet.
+_worker, _workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+deploy.local.server.PORTS = deploy.local.server.PORTS[int(_worker.removeprefix("gw")) :: int(_workers)]
 
 _numbers = count()
 

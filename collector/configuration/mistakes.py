@@ -55,7 +55,7 @@ _EXAMPLES = {
     "url_parsing": "write it whole, as in https://desk.example.org",
     "url_scheme": "begin it with https://",
 }
-_MAILBOXES = {"to", "sender"}
+_MAILBOXES = {"to", "sender", "mail"}
 _SECRET = "a secret never stands in a file of configuration"  # noqa: S105 - the sentence
 
 

@@ -14,7 +14,7 @@ from collector.delivery.sandbox import SUFFIX, UnwrittenError, fill, sandbox
 from collector.logs import logger
 from collector.model.channels import Language
 from collector.model.incident import RECOVERED, IncidentState
-from collector.model.message import IncidentLine, Notice, TicketMessage
+from collector.model.message import IncidentLine, Notice, NoticeKind, TicketMessage
 from collector.texts.words import Words, words_in
 
 # Of the worst incidents; the others are counted, and stand on the pages.
@@ -134,7 +134,8 @@ def write_notice(notice: Notice, pen: Pen) -> Written:
 
 
 def write_digest(notices: Sequence[Notice], pen: Pen) -> Written:
-    """Several notices in one message."""
+    """Several notices in one message: the worst that lasts first, what is over last, each incident's in their order."""
+    notices = _worst_told_first(notices)
     lines = [write_line(one.incident, pen) for one in notices]
     practices = sorted({one.practice for one in notices})
     told = [
@@ -151,6 +152,12 @@ def write_digest(notices: Sequence[Notice], pen: Pen) -> Written:
         "url": f"{pen.public_url.rstrip('/')}/noc",
     }
     return pen.templates.write(pen.language, "digest", words, _plain(words, lines))
+
+
+def _worst_told_first(notices: Sequence[Notice]) -> Sequence[Notice]:
+    last = {one.about: one for one in notices}
+    worst = {about: (one.kind is NoticeKind.RESOLVED, one.incident.severity.rank) for about, one in last.items()}
+    return sorted(notices, key=lambda one: worst[one.about])
 
 
 def write_line(line: IncidentLine, pen: Pen) -> WrittenLine:

@@ -95,7 +95,7 @@ def reconcile(
     1. What lasted within a week before opens again instead of anew.
     2. What somebody closed by hand is closed, and comes back if it is found still after a while, or has become worse.
     3. What flaps stays open until it has been quiet for a while.
-    4. What is grey opens none, and keeps open what is.
+    4. What is grey opens none, and keeps open what is, or what one person closed and takes two.
     """
     judging = _Judging(policy, book, now)
     found = {(finding.rule, finding.subject): finding for finding in findings}
@@ -131,7 +131,7 @@ def shown(findings: Iterable[Finding], lasting: Iterable[Incident]) -> tuple[Fin
 def _found(finding: Finding, lasting: Incident | None, gone: Incident | None, judging: _Judging) -> Turn:
     if lasting:
         return _closed(lasting, finding, judging) if lasting.closing else _goes_on(lasting, finding, judging)
-    if finding.grey:
+    if finding.grey and not (gone and gone.closing and needs_two(gone)):
         return Turn(None)
     if gone is None:
         return _opened(finding, judging)
@@ -208,8 +208,7 @@ def _believed_until(before: Incident, finding: Finding, judging: _Judging) -> da
 
 
 def _believed_for(incident: Incident, judging: _Judging) -> timedelta:
-    believed = judging.book.closed_by_hand_for
-    return min(believed, _DOUBTED) if needs_two(incident) else believed
+    return min(judging.book.closed_by_hand_for, _DOUBTED) if needs_two(incident) else judging.book.closed_by_hand_for
 
 
 def _goes_on(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
@@ -227,8 +226,7 @@ def _goes_on(incident: Incident, finding: Finding, judging: _Judging) -> Turn:
 def _weighed(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     if finding.severity is incident.severity:
         return incident, ()
-    worse = finding.severity.rank < incident.severity.rank
-    return (_worse if worse else _milder)(incident, finding, judging)
+    return (_worse if finding.severity.rank < incident.severity.rank else _milder)(incident, finding, judging)
 
 
 def _worse(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
@@ -246,13 +244,10 @@ def _worse(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
 
 def _milder(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     """Whoever was told goes on with it, as far as what is so mild is told at all; who was not is told by that."""
-    update: dict[str, object] = {"severity": finding.severity}
-    steps = judging.steps_for(finding)
-    if incident.walk.taken:
-        only = tuple(dict.fromkeys(step.action for step in steps.steps))
-        update["walk"] = incident.walk.model_copy(update={"only": only})
-    else:
-        update |= {"escalation": steps, "walk": incident.walk.model_copy(update={"only": None})}
+    steps, told = judging.steps_for(finding), bool(incident.walk.taken)
+    only = tuple(dict.fromkeys(step.action for step in steps.steps)) if told else None
+    walk = incident.walk.model_copy(update={"only": only})
+    update = {"severity": finding.severity, "walk": walk, "escalation": incident.escalation if told else steps}
     one = incident.model_copy(update=update)
     return one, (Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=one.flapping),)
 

@@ -4,7 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from collector.model.duration import Duration
 from collector.model.value import Name, Value
@@ -14,6 +22,17 @@ Language = Literal["fr", "en"]
 Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x20@,;<>\x7f]+@[^\x00-\x20@,;<>\x7f]+$")]
 
 
+def _whole(file: Path) -> Path:
+    if not file.is_absolute():
+        raise ValueError("write the whole path, as in /run/secrets/name: each process looks from a folder of its own")
+    return file
+
+
+WholePath = Annotated[
+    Path, AfterValidator(_whole), WithJsonSchema({"type": "string", "format": "path", "pattern": "^/"})
+]
+
+
 class Secret(Value):
     """Where a secret is read when it is needed: never in a file of configuration, never in the database."""
 
@@ -21,7 +40,7 @@ class Secret(Value):
 
     env: Name | None = None
     """The environment variable that holds it."""
-    file: Path | None = None
+    file: WholePath | None = None
     """The file that holds it, alone."""
 
     @model_validator(mode="after")
@@ -105,7 +124,7 @@ class MailChannel(_Channel):
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
     """587 with STARTTLS, 465 with TLS from the first byte."""
     security: Literal["starttls", "tls", "none"] = "starttls"
-    authority: Path | None = None
+    authority: WholePath | None = None
     """The certificate authority (PEM) of a server of one's own; else those that the system trusts."""
     sender: Address
     to: Address

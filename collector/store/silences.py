@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
 from collector.model.incident import Incident
 from collector.model.silence import Scope, Silence
 from collector.store.connect import Connection
@@ -53,16 +51,13 @@ _NEWEST_FIRST = """
 _APPROVE = "UPDATE silence SET approved_by = $2 WHERE silence_id = $1"
 _END = "UPDATE silence SET ended_at = $2, ended_by = $3 WHERE silence_id = $1"
 _WITHIN = """
-    SELECT i.practice_id, p.name AS practice, to_jsonb(i) - 'practice_id' AS body, labels.labels
+    SELECT i.practice_id, p.name AS practice, to_jsonb(i) - 'practice_id' AS body
     FROM incident AS i JOIN practice AS p USING (practice_id)
-    CROSS JOIN LATERAL (
-        SELECT coalesce((
+    WHERE i.state <> 'resolved' AND ($1::uuid IS NULL OR i.practice_id = $1) AND ($2::text IS NULL OR i.rule = $2)
+        AND ($3::jsonb = '{}' OR coalesce((
             SELECT policy.body -> 'labels' FROM policy WHERE policy.practice_id = i.practice_id
             ORDER BY version DESC LIMIT 1
-        ), '{}') AS labels
-    ) AS labels
-    WHERE i.state <> 'resolved' AND ($1::uuid IS NULL OR i.practice_id = $1) AND ($2::text IS NULL OR i.rule = $2)
-        AND labels.labels @> $3::jsonb
+        ), '{}') @> $3)
     ORDER BY i.opened_at DESC, i.incident_id
 """
 _PRACTICES_WITHIN = """
@@ -87,7 +82,6 @@ _ENDED_LATELY = """
     SELECT to_jsonb(s) AS body FROM silence AS s WHERE least(until, ended_at) BETWEEN $1 AND $2
     ORDER BY least(until, ended_at) DESC, silence_id LIMIT 50
 """
-_labels: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 
 
 async def put_silence(conn: Connection, silence: Silence) -> bool:
@@ -144,10 +138,8 @@ async def end_silence(conn: Connection, silence_id: UUID, at: datetime, by: str)
 async def lasting_within(conn: Connection, scope: Scope) -> list[IncidentRow]:
     """The incidents that last and that a scope covers, whatever holds them; the newest first."""
     rows = await conn.fetch(_WITHIN, scope.practice_id, scope.rule, json.dumps(dict(scope.labels)))
-    found = [
-        (_labels.validate_json(row["labels"]), _row(row["practice_id"], row["practice"], row["body"])) for row in rows
-    ]
-    return [one for labels, one in found if _covers(scope, labels, one)]
+    found = (_row(row["practice_id"], row["practice"], row["body"]) for row in rows)
+    return [one for one in found if _covers(scope, one)]
 
 
 async def practices_within(conn: Connection, scope: Scope, most: int) -> PracticesWithin:
@@ -160,8 +152,9 @@ def _row(practice_id: UUID, practice: str, body: str) -> IncidentRow:
     return IncidentRow(practice_id, practice, Incident.model_validate_json(body))
 
 
-def _covers(scope: Scope, labels: dict[str, str], one: IncidentRow) -> bool:
-    return scope.covers(one.practice_id, labels, one.incident.rule, one.incident.subject)
+def _covers(scope: Scope, one: IncidentRow) -> bool:
+    """Whether it is about the scope's machine; of all else the query has seen to it."""
+    return scope.covers(one.practice_id, scope.labels, one.incident.rule, one.incident.subject)
 
 
 async def knows_practice(conn: Connection, practice_id: UUID) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,12 +47,14 @@ def request_tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reques
 
 
 async def eventually(look: Callable[[], Awaitable[Seen | None]], what: str) -> Seen:
-    """What `look` sees once it sees something; other processes do the work meanwhile."""
+    """What `look` sees once it sees something; other processes do the work, and a long look leaves them time for it."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while (seen := await look()) is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-            return seen
+            while True:
+                began = time.monotonic()
+                if (seen := await look()) is not None:
+                    return seen
+                await asyncio.sleep(max(0.1, 3 * (time.monotonic() - began)))
     except TimeoutError:
         pytest.fail(f"not within {PATIENCE_S:g} s: {what}")
 

@@ -75,6 +75,12 @@ async def attack(house: House, practice_ids: Sequence[UUID]) -> None:
     for n, practice_id in enumerate(practice_ids, 1):
         await strike(house, practice_id, n, NOW + n * MINUTE)
         await oversee(house.worker, NOW + n * MINUTE)
+    await delivered(house)
+
+
+async def delivered(house: House) -> None:
+    """All that was posted went out in time: nothing of it is held."""
+    await house.owner.execute("UPDATE outbox SET sent_at = created_at WHERE sent_at IS NULL")
 
 
 async def claimed(house: House, now: datetime) -> Sequence[UUID]:

@@ -35,6 +35,8 @@ async def test_a_deed_shows_on_both_pages(browser: Browser, deed: str, form: dic
 async def test_a_row_of_the_noc_takes_the_incident_and_leads_to_its_page_for_the_rest(browser: Browser) -> None:
     page, own = (await browser.see()).text, f"/noc/incidents/{browser.incident_id}"
     assert re.findall(rf'(?:href|action)="({own}[^"]*)"', page) == [own, f"{own}/acknowledge"]
+    assert f'form="take" formaction="{own}/acknowledge"' in page
+    assert page.count('<form id="take"') == page.count('name="span"') == 1  # for all rows: there may be hundreds
     assert "incident_id=" not in page
     assert re.findall(r'<option value="(\w+)"', page) == ["1h", "4h", "24h"]  # never too long for one person
     done = await browser.post(f"{own}/acknowledge", span="24h", back="noc")

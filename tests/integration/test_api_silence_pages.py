@@ -64,7 +64,7 @@ async def test_whoever_approves_sees_first_what_that_would_hold(browser: Browser
     assert "It covers 1 practice: Cabinet A" in words(page)
     asked_for, held = words(page).split("1 incident would notify nobody:")
     assert "1 incident takes two people to silence, and notifies until somebody else approves:" in asked_for
-    assert asked_for.endswith("Check before anything else. takes two people ")
+    assert asked_for.endswith("Check before anything else. · takes two people ")
     assert "Cabinet A The backup did not run when it was due." in held
     for incident in (attack, browser.incident_id):
         assert f'href="/noc/incidents/{incident}"' in page.text
@@ -117,7 +117,7 @@ async def test_a_campaign_that_is_covered_is_named_by_its_practices(browser: Bro
         "UPDATE incident SET facts = $2::jsonb WHERE incident_id = $1", campaign, json.dumps({"count": "3"})
     )
     read = words(await browser.see(await begun(browser, practice="", rule="campaign")))
-    assert "3 practices Files are being encrypted at several practices at once. takes two people" in read
+    assert "3 practices Files are being encrypted at several practices at once. · takes two people" in read
 
 
 async def test_a_form_sent_twice_makes_one_silence(browser: Browser) -> None:

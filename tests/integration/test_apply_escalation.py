@@ -15,6 +15,7 @@ from collector.model.book import Book
 from collector.store.escalation import load_book, newest_book_version
 from collector.sweep import Engine
 from tests.integration.house import House, count, enrol, open_ticket, rows, until
+from tests.integration.receivers import SECRET
 from tests.integration.test_apply import FLEET, RULES, applied, policy_of, running_beside
 from tests.integration.test_cli import Vigie, done, refused, vigie
 
@@ -142,6 +143,20 @@ async def test_a_secret_that_is_not_there_keeps_it_out_and_none_is_ever_said(
     assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
     assert result.stderr.count("escalation.yaml:") == 1
     assert "hunter2" not in result.output
+    assert await count(house, "configuration") == 0
+
+
+@pytest.mark.parametrize("secret", ["secret", "inbound"])
+async def test_a_webhooks_key_that_cannot_sign_keeps_it_out(
+    house: House, vigie: Vigie, folder: Path, secret: str
+) -> None:
+    """Else it would come into force, and no ticket would go out."""
+    held = {"secret": SECRET, "inbound": SECRET} | {secret: "hunter2"}
+    hook = "{kind: webhook, url: 'https://desk.example', secret: {env: secret}, inbound: {env: inbound}}"
+    file = write(folder, "", f"channels:\n  hook: {hook} # %s")
+    result = await vigie("apply", str(file), "--yes", **held)
+    assert f"channels.hook.{secret}: environment variable {secret} is not whsec_ and base64" in result.stderr
+    assert (result.exit_code, result.stderr.count("escalation.yaml:2:"), "hunter2" in result.output) == (1, 1, False)
     assert await count(house, "configuration") == 0
 
 

@@ -20,6 +20,7 @@ from tests.integration.campaigning import (
     attack,
     campaigns,
     claimed,
+    delivered,
     practices,
     set_for_campaigns,
     strike,
@@ -103,6 +104,7 @@ async def test_a_third_and_a_fourth_practice_at_the_same_instant_are_one_campaig
         await oversee(house.worker, NOW + HOUR)
 
     await asyncio.gather(*(worker(one) for one in practice_ids[2:]))
+    await delivered(house)
     if PROVIDER in await claimed(house, NOW + 2 * HOUR):  # the wake that nobody took
         await oversee(house.worker, NOW + 2 * HOUR)
     assert [(one["state"], one["count"]) for one in await campaigns(house)] == [("open", "4")]

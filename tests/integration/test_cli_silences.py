@@ -52,7 +52,7 @@ async def test_a_dry_run_says_what_it_would_hold_and_changes_nothing(house: Hous
 
 
 async def test_a_weekly_window_is_kept_with_its_zone(house: House, vigie: Vigie) -> None:
-    window = ("--days", "sat,sun", "--opens", "22:00", "--window", "6h", "--tz", "Indian/Reunion")
+    window = ("--for", "30d", "--days", "sat,sun", "--opens", "22:00", "--window", "6h", "--tz", "Indian/Reunion")
     await begun(vigie, "--rule", "clock_skew", *window, "--from", "2030-01-05T08:00:00")
     [kept] = await rows(house, "SELECT weekly, since FROM silence")
     assert '"zone": "Indian/Reunion"' in kept["weekly"]

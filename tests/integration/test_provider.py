@@ -12,7 +12,7 @@ from collector.oversee import oversee
 from collector.store.connect import lock_practice
 from collector.store.practices import find_practice, list_practices
 from tests.factories import HOUR, MINUTE, NOW, endpoint
-from tests.integration.campaigning import attack, claimed, healed, practices, strike, told_of_provider
+from tests.integration.campaigning import attack, claimed, delivered, healed, practices, strike, told_of_provider
 from tests.integration.house import House, enrol, judge, report, rows
 from tests.integration.test_shortfall import arrive, fleet, hear
 
@@ -60,6 +60,7 @@ async def test_a_shortfall_is_an_incident_of_the_provider_that_grows_worse_and_e
         verdict = await oversee(house.worker, at)
         assert verdict is not None
         assert [one.what for one in verdict.changes] == told
+        await delivered(house)
     (found,) = await rows(house, "SELECT rule, reason, severity, root FROM incident WHERE practice_id = $1", PROVIDER)
     assert found == {"rule": "own_outage", "reason": "arrivals_short", "severity": "critical", "root": "arrivals"}
     await hear(house, machines, NOW + HOUR + MINUTE)
@@ -79,6 +80,7 @@ async def test_what_was_acknowledged_and_grew_worse_waits_for_somebody_again(hou
     incident_id = await house.owner.fetchval("SELECT incident_id FROM incident")
     async with house.api.acquire() as conn:
         await acknowledge(conn, incident_id, Hand("ada", NOW))
+    await delivered(house)
     await oversee(house.worker, NOW + HOUR)
     (found,) = await rows(house, "SELECT severity, state, acknowledged_at, acknowledged_by FROM incident")
     assert found == {"severity": "critical", "state": "open", "acknowledged_at": None, "acknowledged_by": None}

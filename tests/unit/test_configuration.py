@@ -48,6 +48,11 @@ def faults(text: str, file: str = "fleet.yaml") -> list[Fault]:
             "a closure must lie between 1601 and 9000",
         ),
         (PRACTICE + "closures: []", (3, 5), "unknown key 'closures'"),
+        (
+            "practices:\n  - name: A\n    contacts: [{name: B, mail: roux}]",
+            (3, 32),
+            "'roux' is not written as it must be; write one address alone",
+        ),
         ("practices:\n\t- name: A", (2, 1), "; indent with spaces, not with tabs"),
         ("practices:\n  - name: @home", (2, 11), "; put quotes around this text"),
         ("practices:\n  - name: A: B", (2, 12), "; put quotes around a text that holds a colon"),

@@ -24,6 +24,18 @@ KINDS = "webhook, request_tracker, glpi, mail, apprise, alertmanager"
         (CHANNEL + "{kind: apprise}", 2, "channels.c.url: 'url' is missing"),
         (CHANNEL + "{kind: apprise, url: {env: C}, timeout: 10}", 2, "write the unit with it"),
         (CHANNEL + "{kind: apprise, url: {env: C, file: /c}}", 2, "name either `env` or `file`"),
+        (
+            CHANNEL + "{kind: apprise, url: {file: secrets/c}}",
+            2,
+            "channels.c.url.file: write the whole path, as in /run/",
+        ),
+        (CHANNEL + "{kind: apprise, url: {file: ~/c}}", 2, "write the whole path"),
+        (CHANNEL + "{kind: apprise, url: {file: ''}}", 2, "write the whole path"),
+        (
+            CHANNEL + "{kind: mail, host: h, sender: a@b, to: c@d, authority: ca.pem}",
+            2,
+            "channels.c.authority: write the whole path",
+        ),
         (CHANNEL + "{kind: apprise, url: {name: C}}", 2, "unknown key 'name'; known are env, file"),
         ("channels:\n  tickets: {kind: mail, host: h, sender: a@b, to: c@d}", 2, "VIGIE_TICKET_WEBHOOK_URL"),
         (

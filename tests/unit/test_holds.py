@@ -233,6 +233,8 @@ def test_whoever_takes_what_two_silence_has_a_day_from_the_end_of_the_silence() 
     long = silence(until=NOW + 3 * DAY, approved_by="bob")
     silenced = at(NOW, encrypted(), long)
     assert silenced.next_due == NOW + 3 * DAY
+    late = NOW + 2 * DAY
+    assert done(acknowledge(only(silenced), "ada", late + DAY, DAY, "", late)).incident.acknowledged_until == late + DAY
     theirs = at(NOW + 3 * DAY, only(silenced))
     assert (only(theirs).state, theirs.next_due) == (IncidentState.ACKNOWLEDGED, NOW + 3 * DAY + LONGEST_ALONE)
     assert only(theirs).walk.reaches(step(5)) == NOW + 3 * DAY + 5 * MINUTE

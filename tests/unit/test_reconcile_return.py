@@ -127,6 +127,15 @@ def test_what_was_closed_by_hand_does_not_come_back_by_what_is_grey() -> None:
     assert reconciled([closed_by_hand()], finding(grey="catching_up"), now=until) == Reconciled((), (), None)
 
 
+def test_encryption_is_closed_away_by_nobody_while_we_cannot_see_whether_it_lasts() -> None:
+    found = finding(signature=RANSOMWARE_SIGNATURE, grey="catching_up")
+    known = incident(finding(signature=RANSOMWARE_SIGNATURE), closing=Closing(by="ada", at=LATER, because="fixed"))
+    closed = reconciled([known], found)
+    assert told(reconciled(closed.incidents, found, now=LATER + timedelta(seconds=1))) == [
+        IncidentChange.REOPENED, IncidentChange.RETURNED,
+    ]  # fmt: skip
+
+
 def test_what_has_become_worse_than_what_was_closed_comes_back_at_once() -> None:
     milder = closed_by_hand(severity=Severity.WARNING)
     assert told(reconciled([milder], finding(), now=LATER + TICK)) == [

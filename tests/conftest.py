@@ -42,6 +42,10 @@ structlog.configure(
     ]
 )
 
+# What a terminal's width is, each test says that asks: processes that share out the tests are told one by readline.
+for _told in ("COLUMNS", "LINES"):
+    os.environ.pop(_told, None)
+
 # Processes that share out the tests choose no port that another has chosen and does not listen on yet.
 _worker, _workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
 deploy.local.server.PORTS = deploy.local.server.PORTS[int(_worker.removeprefix("gw")) :: int(_workers)]

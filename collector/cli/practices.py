@@ -1,4 +1,4 @@
-"""Commands about practices: their links, jobs and machines."""
+"""Commands about practices: their links, jobs and machines, and what is kept of what their pings say."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -10,12 +10,15 @@ from collector.administer import Deed
 from collector.cli.words import act, duration, out, refuse, settings, shown_once
 from collector.model.policy import DEFAULT_GRACE, Cron, Every, JobPolicy, Schedule
 from collector.store.connect import Connection
+from collector.store.kept_logs import KeptLog
 from collector.store.practices import list_practices
 
 practice_app = typer.Typer(no_args_is_help=True, help="Practices: enrol, list, retire.")
 link_app = typer.Typer(no_args_is_help=True, help="Links of status pages.")
 job_app = typer.Typer(no_args_is_help=True, help="Backup jobs: when each must run.")
 endpoint_app = typer.Typer(no_args_is_help=True, help="Machines of a practice.")
+
+MOST_SHOWN = 20  # of what was kept of pings
 
 PracticeName = Annotated[str, typer.Argument(help="the practice's name or id", metavar="PRACTICE")]
 JobName = Annotated[str, typer.Argument(help="the job's name, as the agent reports it", metavar="JOB")]
@@ -156,3 +159,42 @@ def endpoint_retire(
 
     act(do)
     out.print(f"{endpoint} of {practice} is retired: {because}", markup=False)
+
+
+@practice_app.command("logs")
+def practice_logs(
+    practice: PracticeName,
+    keep: Annotated[
+        bool | None, typer.Option("--keep/--discard", help="keep what pings say, or erase it and keep no more")
+    ] = None,
+) -> None:
+    """Say whether what a practice's pings say is kept: it names files, and is discarded unless it opts in."""
+    if keep is None:
+        refuse("give either --keep or --discard")
+
+    async def do(conn: Connection, deed: Deed) -> None:
+        await administer.set_keep_logs(conn, await administer.the_practice(conn, practice), deed, keep=keep)
+
+    act(do)
+    said = "is kept from now on" if keep else "is discarded, and what was kept is erased"
+    out.print(f"what pings of {practice} say {said}", markup=False)
+
+
+@job_app.command("log")
+def job_log(practice: PracticeName, job: ToldJob) -> None:
+    """Show what was kept of a job's pings, the newest first."""
+
+    async def do(conn: Connection, _: Deed) -> list[KeptLog]:
+        return await administer.logs_of(conn, await administer.the_practice(conn, practice), job, MOST_SHOWN)
+
+    logs = act(do)
+    if not logs:
+        out.print("nothing was kept; 'vigie practice logs --keep' opts in")
+    for kept in logs:
+        out.print(f"{kept.received_at:%Y-%m-%d %H:%M:%S} UTC  {kept.log.action}", markup=False)
+        out.print(_printable(kept.log.text), markup=False)
+
+
+def _printable(text: str) -> str:
+    """A terminal obeys control characters, and the text is anybody's."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)

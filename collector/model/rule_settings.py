@@ -125,11 +125,12 @@ class RansomwareSignature(Setting):
     """Part of both data and files that one run wrote anew, what was merely added apart: less takes several nights."""
     alone: Share = 0.25
     """The same where the tool tells only of data, or only of files: a database that is compacted is less of a disk."""
-    creeping: Share = 0.08
-    """The part beyond the usual that three runs wrote anew together."""
+    creeping: Share = 0.1
+    """The part beyond the usual that three runs wrote anew together; two and a half times as much where data alone tell,
+    as of disk images, which waver most."""
     each: Share = 0.02
     """The part beyond a busy night that each of three runs in a row wrote anew, of which one is calm in ordinary weeks;
-    three times as much where one measure tells alone, as of disk images, which waver most."""
+    five times as much where data alone tell."""
     nearby: Duration = timedelta(hours=48)
     """How near in time other signs must be, which halve these parts: protection off, copies deleted, alerts,
     another job that looks so by itself."""

@@ -38,8 +38,8 @@ _DATABASE = 0.4
 _RAISED = 0.5
 # One busy night is none; where only one measure tells, two are not enough.
 _NIGHTS, _NIGHTS_ALONE = 2, 3
-_CREEPING_ALONE = 1.2
-_EACH_ALONE = 3.0
+# Times as much where data alone tell, as of disk images: they waver most.
+_CREEPING_OF_DATA, _EACH_OF_DATA = 2.5, 5.0
 # Of a daily job: with less than two weeks nobody knows how its days and weeks differ.
 _TWO_WEEKS = 12
 # Of the usual: a job that always writes much is by as much the more above it for three nights, too.
@@ -136,11 +136,15 @@ def _creeps(reading: Reading, setting: RansomwareSignature, weight: float) -> bo
 
 
 def _each(reading: Reading, setting: RansomwareSignature) -> float:
-    return max(setting.each * (_EACH_ALONE if reading.alone else 1.0), _BUSIER * reading.usual)
+    return max(setting.each * (_EACH_OF_DATA if _of_data(reading) else 1.0), _BUSIER * reading.usual)
 
 
 def _together(reading: Reading, setting: RansomwareSignature) -> float:
-    return setting.creeping * (_CREEPING_ALONE if reading.alone else 1.0)
+    return setting.creeping * (_CREEPING_OF_DATA if _of_data(reading) else 1.0)
+
+
+def _of_data(reading: Reading) -> bool:
+    return reading.alone and reading.rewritten is not None
 
 
 def _at_once(reading: Reading, setting: RansomwareSignature) -> float:

@@ -45,7 +45,7 @@ class Helpdesk:
         channel = {
             "kind": "request_tracker", "url": url, "queue": QUEUE, "token": {"file": str(token)},
             "customer_field": CUSTOMER_FIELD, "language": "en", "timeout": f"{timeout_s}s", "settle": "1s",
-            "poll": "1s",
+            "poll": "2s",
         }  # fmt: skip
         escalation = {
             "channels": {"helpdesk": channel}, "policies": {"standard": ["ticket"]}, "default": "standard",

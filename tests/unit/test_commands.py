@@ -1,11 +1,14 @@
 """What a command loads: itself, and not all the others."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from collector.cli import words
 from collector.cli.commands import PLACES, commands
 
 PROGRAM = """
@@ -27,6 +30,13 @@ def test_a_command_does_not_wait_for_the_others_to_be_loaded() -> None:
     others = {"fastapi", "collector.apply", "collector.rules"}
     assert _loaded_by("practice", "--help").isdisjoint(others)
     assert _loaded_by("--help") >= others, "it names them all"
+
+
+def test_a_group_and_all_of_its_commands_stand_in_the_one_file_that_is_loaded_for_it() -> None:
+    for file in Path(words.__file__).parent.glob("*.py"):
+        ours = {attribute for place, attribute in PLACES.values() if place == file.stem} | {"own"}
+        added_to = set(re.findall(r"^@?(\w+)\.command\(", file.read_text(), re.MULTILINE))
+        assert added_to <= ours, file.name
 
 
 @pytest.mark.parametrize("name", [*PLACES, "collector", "worker", "api", "migrate", "agent"])

@@ -42,7 +42,7 @@ structlog.configure(
     ]
 )
 
-# What a terminal's width is, each test says that asks: processes that share out the tests are told one by readline.
+# Processes that share out the tests hear of a terminal's width from readline; a test that needs one says it.
 for _told in ("COLUMNS", "LINES"):
     os.environ.pop(_told, None)
 

@@ -126,11 +126,11 @@ class RansomwareSignature(Setting):
     alone: Share = 0.25
     """The same where the tool tells only of data, or only of files: a database that is compacted is less of a disk."""
     creeping: Share = 0.1
-    """The part beyond the usual that three runs wrote anew together; two and a half times as much where data alone tell,
-    as of disk images, which waver most."""
+    """The part beyond the usual that three runs wrote anew together; twice as much where data alone tell, as of disk
+    images, which waver most."""
     each: Share = 0.02
     """The part beyond a busy night that each of three runs in a row wrote anew, of which one is calm in ordinary weeks;
-    five times as much where data alone tell."""
+    four times as much where data alone tell."""
     nearby: Duration = timedelta(hours=48)
     """How near in time other signs must be, which halve these parts: protection off, copies deleted, alerts,
     another job that looks so by itself."""

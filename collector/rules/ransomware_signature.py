@@ -39,7 +39,7 @@ _RAISED = 0.5
 # One busy night is none; where only one measure tells, two are not enough.
 _NIGHTS, _NIGHTS_ALONE = 2, 3
 # Times as much where data alone tell, as of disk images: they waver most.
-_CREEPING_OF_DATA, _EACH_OF_DATA = 2.5, 5.0
+_CREEPING_OF_DATA, _EACH_OF_DATA = 2.0, 4.0
 # Of a daily job: with less than two weeks nobody knows how its days and weeks differ.
 _TWO_WEEKS = 12
 # Of the usual: a job that always writes much is by as much the more above it for three nights, too.

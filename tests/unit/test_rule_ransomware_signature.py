@@ -63,15 +63,15 @@ def test_job_without_readings_is_not_found() -> None:
         (reading(share=0.05, crept=0.1, beyond=2), True),
         (reading(share=0.05, crept=0.099, beyond=2), False),
         (reading(share=0.15, crept=0.15, beyond=1), False),
-        (reading(share=0.05, crept=0.25, beyond=3, alone=True), True),
-        (reading(share=0.05, crept=0.249, beyond=3, alone=True), False),
+        (reading(share=0.05, crept=0.2, beyond=3, alone=True), True),
+        (reading(share=0.05, crept=0.199, beyond=3, alone=True), False),
         (reading(share=0.05, crept=0.1, beyond=3, alone=True, rewritten=None), True),
         (reading(share=0.05, crept=0.099, beyond=3, alone=True, rewritten=None), False),
         (reading(share=0.15, crept=0.3, beyond=2, alone=True), False),
         (reading(share=0.1, crept=0.1, beyond=0, each=0.02), True),
         (reading(share=0.1, crept=0.1, beyond=0, each=0.019), False),
-        (reading(share=0.1, crept=0.1, beyond=0, each=0.1, alone=True), True),
-        (reading(share=0.1, crept=0.1, beyond=0, each=0.099, alone=True), False),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.08, alone=True), True),
+        (reading(share=0.1, crept=0.1, beyond=0, each=0.079, alone=True), False),
         (reading(share=0.3, usual=0.2, crept=0.3, beyond=0, each=0.1), True),
         (reading(share=0.3, usual=0.2, crept=0.3, beyond=0, each=0.09), False),
         (reading(share=0.1, crept=0.1, beyond=2, each=0.03, known=12), True),
@@ -161,11 +161,11 @@ def of_image(*jobs: JobState) -> Sequence[Finding]:
 @pytest.mark.parametrize(
     ("other", "each", "is_found"),
     [
-        (reading(), 0.05, True),
-        (reading(), 0.049, False),
-        (reading(NOW - 48 * HOUR), 0.05, True),
-        (reading(NOW - 49 * HOUR), 0.05, False),
-        (WEAK, 0.05, False),
+        (reading(), 0.04, True),
+        (reading(), 0.039, False),
+        (reading(NOW - 48 * HOUR), 0.04, True),
+        (reading(NOW - 49 * HOUR), 0.04, False),
+        (WEAK, 0.04, False),
     ],
 )
 def test_job_that_is_suspicious_by_itself_lets_those_of_other_machines_need_less(
@@ -202,7 +202,7 @@ def test_what_is_suspicious_only_beside_another_is_no_trace_for_a_third() -> Non
 
 def test_job_is_no_trace_for_itself_nor_one_whose_rule_is_off() -> None:
     assert "raised_by" not in found(job(reading()))[0].facts
-    assert found(snapshot(jobs=[job(reading()), image(ENDPOINT, each=0.05)]), enabled=False) == ()
+    assert found(snapshot(jobs=[job(reading()), image(ENDPOINT, each=0.04)]), enabled=False) == ()
 
 
 @pytest.mark.parametrize(("category", "is_found"), [(AlertCategory.RANSOMWARE, True), (AlertCategory.TAMPERING, False)])
@@ -239,7 +239,7 @@ TOLD = ("data_rewritten", "in_three_runs", "each_beyond_usual", "enough")
         (reading(share=0.05, crept=0.14, beyond=3, each=0.031), [], ("5%", None, "3.1%", "2.0%")),
         (reading(share=0.2, usual=0.2, crept=0.3, beyond=0, each=0.11), [], ("20%", None, "11.0%", "10.0%")),
         (reading(share=0.05, crept=0.14, beyond=2), [], ("5%", "14.0%", None, "10.0%")),
-        (reading(share=0.05, crept=0.14, beyond=3, alone=True), [disarmed(NOW)], ("5%", "14.0%", None, "12.5%")),
+        (reading(share=0.05, crept=0.14, beyond=3, alone=True), [disarmed(NOW)], ("5%", "14.0%", None, "10.0%")),
     ],
 )
 def test_finding_says_which_figure_was_enough_and_how_much_would_have_been(

@@ -200,7 +200,7 @@ def ticket_url(message: TicketMessage, public_url: str) -> str:
     """The page of the incident that matters most; of the practice for a ticket without any."""
     base = public_url.rstrip("/")
     worst = next(iter(_worst_first(message.incidents)), None)
-    return f"{base}/noc/incidents/{worst.incident_id}" if worst else f"{base}/noc#practice-{message.practice_id}"
+    return f"{base}/noc/incidents/{worst.incident_id}" if worst else f"{base}/noc?practice={message.practice_id}"
 
 
 def one_line(text: str) -> str:

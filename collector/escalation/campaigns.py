@@ -48,18 +48,16 @@ def linked(
 
 
 def _linked(incident: Incident, campaigns: _Lasting) -> Incident:
-    """What was merged by hand, and has turned into what takes two people to silence, is told of by itself again."""
+    """Where somebody merged it by hand it stays, until it is what takes two people to silence: then it is told of."""
     campaign = _campaign_of(incident.signature, campaigns)
-    if campaign is None and needs_two(incident):
-        return _left(incident, campaigns)
-    if campaign is None or not incident.lasts or not campaign.takes(incident.since, incident.found_at):
+    merged = incident.campaign_id in {one.incident_id for one in campaigns.values()}
+    if merged and not needs_two(incident):
+        return incident
+    if campaign is None:
+        return incident.model_copy(update={"campaign_id": None}) if merged else incident
+    if not incident.lasts or not campaign.takes(incident.since, incident.found_at):
         return incident
     return incident.model_copy(update={"campaign_id": campaign.incident_id})
-
-
-def _left(incident: Incident, campaigns: _Lasting) -> Incident:
-    lasting = {one.incident_id for one in campaigns.values()}
-    return incident.model_copy(update={"campaign_id": None}) if incident.campaign_id in lasting else incident
 
 
 def _campaign_of(signature: str | None, campaigns: _Lasting) -> Campaign | None:

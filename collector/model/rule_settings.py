@@ -256,7 +256,7 @@ class OwnOutage(Setting):
 
 
 class Undelivered(Setting):
-    """Messages were given up that a channel did not take for a day: somebody was not told."""
+    """A channel takes nothing for a quarter of an hour, or did not for a day, and messages were given up."""
 
 
 class RuleSettings(Value):

@@ -109,7 +109,7 @@ async def test_a_message_is_signed_as_standard_webhooks_says(house: House) -> No
     assert headers["webhook-id"] == await house.owner.fetchval("SELECT outbox_id::text FROM outbox")
     assert event["type"] == "ticket.opened"
     assert event["data"]["ticket_id"] == str(ticket_id)
-    assert event["data"]["url"].startswith("https://vigie.example/noc#practice-")
+    assert event["data"]["url"].startswith("https://vigie.example/noc?practice=")
     assert json.loads(body) == event
 
 

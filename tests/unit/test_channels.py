@@ -134,4 +134,4 @@ def test_a_webhook_leads_to_the_incident_that_matters_most() -> None:
     url = f"https://vigie.example/noc/incidents/{opened.incidents[0].incident_id}"
     assert url in webhook_body(opened, "https://vigie.example/")
     bare = opened.model_copy(update={"incidents": ()})
-    assert f"https://vigie.example/noc#practice-{opened.practice_id}" in webhook_body(bare, "https://vigie.example")
+    assert f"https://vigie.example/noc?practice={opened.practice_id}" in webhook_body(bare, "https://vigie.example")

@@ -7,7 +7,7 @@ import pytest
 
 from collector.escalation.campaigns import ended, inhibited, linked, to_be_told
 from collector.judge import Record, judge_provider
-from collector.model.campaign import PROVIDER, Campaign, Fleet
+from collector.model.campaign import PROVIDER, Campaign, Fleet, pattern_of
 from collector.model.incident import Closing, Incident, IncidentChange
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign as Setting
@@ -57,6 +57,17 @@ def test_what_was_before_a_campaign_is_not_of_it(opened_at: datetime, belongs: b
     assert (after.campaign_id == campaign.incident_id) is belongs
     assert [one.what for one in changes] == ([IncidentChange.JOINED] if belongs else [])
     assert linked([after], [campaign])[1] == ()
+
+
+@pytest.mark.parametrize(("signature", "stays"), [("backup_failed:restic", True), (RANSOM, False)])
+def test_what_was_merged_by_hand_stays_there_though_another_campaign_has_its_pattern(
+    signature: str, *, stays: bool
+) -> None:
+    by_hand = lasting(NOW - DAY, incident_id=UUID(int=98), subject="campaign:silence")
+    own = lasting(NOW - DAY, subject=pattern_of(signature).subject)
+    known = _incident(signature, ticketed=False).model_copy(update={"campaign_id": by_hand.incident_id})
+    ((after,), _) = linked([known], [by_hand, own])
+    assert after.campaign_id == (by_hand if stays else own).incident_id
 
 
 def _incident(signature: str | None, ticketed: bool, at: datetime = NOW) -> Incident:

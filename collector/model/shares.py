@@ -26,9 +26,22 @@ class Share(NamedTuple):
 
 def shares_of(runs: Sequence[PastRun]) -> list[Share]:
     """Of good runs, oldest first. The first has nothing to be compared with."""
-    data = _parts([one.bytes_added for one in runs], [one.bytes_total for one in runs])
-    files = _parts([one.files_changed for one in runs], [one.files_total for one in runs])
+    sizes, counts = [one.bytes_total for one in runs], [one.files_total for one in runs]
+    data = _parts([one.bytes_added for one in runs], _filled(sizes, counts))
+    files = _parts([one.files_changed for one in runs], _filled(counts, sizes))
     return [Share(*each) for each in zip(data, files, _touched(runs), strict=True)]
+
+
+def _filled(totals: Sequence[int | None], others: Sequence[int | None]) -> list[int | None]:
+    """A total that a run does not tell has grown as the other one did: by nothing where that is not told either."""
+    filled: list[int | None] = []
+    for at, total in enumerate(totals):
+        before = filled[-1] if filled else None
+        if total is None and before is not None:
+            now, then = others[at], others[at - 1]
+            total = round(before * now / then) if now and then else before
+        filled.append(total)
+    return filled
 
 
 def _touched(runs: Sequence[PastRun]) -> Iterator[int | None]:
@@ -43,9 +56,8 @@ def _parts(written: Sequence[int | None], totals: Sequence[int | None]) -> list[
     parts: list[float | None] = []
     sizes: list[int] = []
     for new, total in zip(written, totals, strict=True):
-        size = total if total is not None or not sizes else sizes[-1]  # untold, it is as large as it was
-        known = new is not None and size is not None and sizes
-        parts.append(_part(new or 0, size or 0, sizes) if known else None)
+        known = new is not None and total is not None and sizes
+        parts.append(_part(new or 0, total or 0, sizes) if known else None)
         if total is not None:
             sizes = [*sizes[1 - SIZE_REMEMBERED :], total]
     return parts

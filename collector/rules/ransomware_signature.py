@@ -5,7 +5,7 @@ stored again, while there are no more files and no more data than before. What m
 - an import adds files and data: what was added is taken off on both sides (collector/model/shares.py);
 - a database that is compacted stores much anew in very few files;
 - another tool, a new repository, a full after weeks of absence or as each week has one: an excuse, unless there is an
-  alert of ransomware nearby (collector/model/figures.py).
+  alert of ransomware nearby, or another backup of the machine is suspicious (collector/model/figures.py).
 A tool that tells only of data or only of files must show more; one that tells neither shows nothing.
 
 What creeps encrypts every night: ordinary weeks have a busy night or two, and a calm one among any three. So the
@@ -36,6 +36,7 @@ NAME = "ransomware_signature"
 # Where data alone tell of files: a database of this size is rewritten at times, and is few of them.
 _DATABASE = 0.4
 _RAISED = 0.5
+_NO_EXCUSE = frozenset({Trace.RANSOMWARE_ALERT, Trace.SAME_MACHINE})
 # One busy night is none; where only one measure tells, two are not enough.
 _NIGHTS, _NIGHTS_ALONE = 2, 3
 # Times as much where data alone tell, as of disk images: they waver most.
@@ -111,7 +112,7 @@ def _suspicions(job: WatchedJob, policy: Policy, left: tuple[Left, ...]) -> list
 
 
 def _reason(reading: Reading, setting: RansomwareSignature, raised_by: frozenset[Trace]) -> str | None:
-    if reading.known < setting.least_runs or (reading.excuse and Trace.RANSOMWARE_ALERT not in raised_by):
+    if reading.known < setting.least_runs or (reading.excuse and not raised_by & _NO_EXCUSE):
         return None
     weight, beyond = _weight(raised_by), reading.share - reading.usual
     if beyond >= _at_once(reading, setting) * weight and reading.share >= reading.ceiling:

@@ -181,7 +181,8 @@ def test_job_that_is_suspicious_by_itself_lets_those_of_other_machines_need_less
         (reading(), None, True),
         (reading(NOW - 48 * HOUR), None, True),
         (reading(NOW - 49 * HOUR), None, False),
-        (reading(), Excuse.REPOSITORY, False),
+        (reading(), Excuse.TOOL, True),
+        (reading(excuse=Excuse.TOOL), Excuse.TOOL, False),
         (WEAK, None, False),
     ],
 )

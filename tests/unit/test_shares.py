@@ -61,3 +61,13 @@ def test_files_touched_are_those_changed_or_at_most_all(files: int, changed: int
 
 def test_files_that_a_run_does_not_tell_of_are_as_many_as_before() -> None:
     assert last_share(past(100, 1, 7, 7), past(100, 50)).touched == 7
+
+
+@pytest.mark.parametrize(
+    ("size", "rewritten"),
+    [(100, 0.6), (130, 0.0), (None, 0.6)],
+    ids=["nothing-came", "much-came", "nobody-knows"],
+)
+def test_what_a_run_does_not_tell_has_grown_as_the_other_measure_did(size: int | None, rewritten: float) -> None:
+    assert last_share(past(100, 1, 100, 1), past(size, 1, None, 60)).changed == pytest.approx(rewritten)
+    assert last_share(past(100, 1, 100, 1), past(None, 60, size, 1)).rewritten == pytest.approx(rewritten)

@@ -66,6 +66,8 @@ class Telling:
         value = facts[key]
         if key == "practices":
             return _linked(value, facts.get("practice_ids", ""))
+        if key == "raised_by":
+            return Markup(", ").join(self._known(f"trace.{one}", one) for one in value.split(", "))
         if key in _BYTES and value.isdecimal():
             return escape(_size(int(value), self.texts))
         if key in _SECONDS and value.isdecimal():

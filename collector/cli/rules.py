@@ -86,6 +86,7 @@ async def _case(conn: Connection, wanted: str, at: str | None, now: datetime) ->
         incidents={(one.rule, one.subject): one for one in lasting},
         reason=texts.reason,
         fact=lambda name: texts.by_key.get(f"fact.{name}", name.replace("_", " ")),
+        trace=lambda name: texts.by_key[f"trace.{name}"],
         now=then,
     )
 

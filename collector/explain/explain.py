@@ -58,7 +58,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Case:
-    """What is known of a practice at an instant; `reason` says a reason in a sentence, `fact` names a fact."""
+    """What is known of a practice at an instant; `reason` says one in a sentence, `fact` and `trace` name one."""
 
     snapshot: Snapshot
     policy: Policy
@@ -67,6 +67,7 @@ class Case:
     incidents: Mapping[tuple[str, Subject], Incident]
     reason: Callable[[str], str]
     fact: Callable[[str], str]
+    trace: Callable[[str], str]
     now: datetime
 
     def at(self, instant: datetime) -> str:
@@ -260,7 +261,9 @@ def _called(subject: Subject, snapshot: Snapshot, policy: Policy) -> str:
 
 
 def _fact(case: Case, name: str, value: str) -> str:
-    """Instants by the practice's clock, seconds as lengths, all else as it is."""
+    """Instants by the practice's clock, seconds as lengths, traces by their names, all else as it is."""
+    if name == "raised_by":
+        return ", ".join(case.trace(one) for one in value.split(", "))
     if name.endswith("_s") and value.isdecimal():
         return say_duration(timedelta(seconds=int(value)))
     return _INSTANT.sub(lambda found: case.at(datetime.fromisoformat(found[0])), value)

@@ -24,6 +24,7 @@ from collector.model.standing import Digit
 from collector.model.undelivered import UNDELIVERED
 from collector.rules.own_outage import Grey
 from collector.rules.registry import RULES
+from collector.rules.traces import Trace
 from collector.silences import RULE_NAMES, SilenceRefusal
 from collector.store.silences import Standing
 
@@ -45,6 +46,7 @@ COMPOSED: list[tuple[str, type[StrEnum], tuple[str, ...]]] = [
     ("problem.", Kind, (".title", ".lead", ".hint")),
     ("problem.", WayOut, ("",)),
     ("reason.endpoint_alert.", AlertCategory, ("",)),
+    ("trace.", Trace, ("",)),
     ("reason.campaign.", campaign.Kind, ("",)),
     ("what.", IncidentChange, ("",)),
     ("severity.", Severity, ("",)),
@@ -176,6 +178,7 @@ def test_no_text_is_unused() -> None:
     [
         ("state", [state.value for state in State]),
         ("role", [role.value for role in Role]),
+        ("trace", [trace.value for trace in Trace]),
         ("protection", [*(mode.value for mode in ProtectionMode), "none"]),
         ("status.headline", [state.value for state in State if state is not State.RETIRED]),
     ],

@@ -23,6 +23,7 @@ def test_a_finding_that_a_campaign_speaks_for_says_so(speaker: str | None) -> No
         incidents={(known.rule, known.subject): known},
         reason=str,
         fact=str,
+        trace=str,
         now=NOW,
     )
     said = [line.said for line in explain(case)]
@@ -43,6 +44,7 @@ def test_what_is_grey_says_why_in_words() -> None:
         incidents={},
         reason=lambda code: {"endpoint_silent": "The machine is silent."}.get(code, code),
         fact=str.upper,
+        trace=str.upper,
         now=NOW,
     )
     said = [line.said for line in explain(case)]

@@ -47,7 +47,10 @@ _BENCHES: dict[Bench, tuple[str, Callable[[Ground], list[Figure]]]] = {
         "Fifty deadlines a second among 100,000 jobs, each a ticket: three minutes",
         measure_ticket_latency,
     ),
-    Bench.STORM: ("5,000 practices miss at once, each a ticket and a page: three minutes", measure_storm),
+    Bench.STORM: (
+        "5,000 practices miss at once, each a ticket and a page, and how soon they are seen: three minutes",
+        measure_storm,
+    ),
 }
 
 

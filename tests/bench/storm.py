@@ -15,6 +15,7 @@ from collector.store.escalation import put_book
 from tests.bench.counting import Conditions, Counting, counting, worker
 from tests.bench.figure import Figure, Target
 from tests.bench.ground import Ground, console
+from tests.bench.pages import measure_pages
 from tests.bench.ticket_latency import arrived, seconds_to
 from tests.bench.watched import Watched, database_of
 from tests.integration.post_office import PostOffice, post_office
@@ -48,6 +49,7 @@ async def _storm(ground: Ground, url: str, logs: Path) -> list[Figure]:
             last = max(one.at for one in receiver.opened)
             console.print(f"  {conditions}")
             pages = await _all_paged(url, pager)
+        looked_at = await measure_pages(url, logs)
     if receiver.doubled or len(receiver.arrived) != STORM.practices:
         raise RuntimeError(
             f"{len(receiver.arrived)} events of {STORM.practices} tickets, {len(receiver.doubled)} twice"
@@ -56,6 +58,7 @@ async def _storm(ground: Ground, url: str, logs: Path) -> list[Figure]:
     return [
         Figure("storm_5000_s", (last - falls_due).total_seconds(), "s", Target("at most", WITHIN_S)),
         Figure("storm_5000_pages", pages, "pages", Target("at most", HANDFUL)),
+        *looked_at,
     ]
 
 

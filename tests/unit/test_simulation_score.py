@@ -144,6 +144,26 @@ def test_an_alert_may_tell_that_three_were_struck_by_chance_from_when_the_third_
     assert len(score_campaigns([], TRUTHS, [campaign]).false) == false
 
 
+@pytest.mark.parametrize(
+    ("creeps_from", "late", "false"),
+    [
+        (HOUR, 48 * HOUR, 0),
+        (HOUR, 72 * HOUR, 0),
+        (HOUR, 72 * HOUR + SECOND, 1),
+        (24 * HOUR, 48 * HOUR, 0),
+        (24 * HOUR + SECOND, 48 * HOUR, 1),
+    ],
+)
+def test_a_creep_joins_what_struck_others_the_day_it_began_once_it_is_found(
+    creeps_from: timedelta, late: timedelta, false: int
+) -> None:
+    due = NOW + creeps_from
+    creep = label(Fault.CREEPING, {JOB}, {"ransomware_signature"}, due, due + 900 * HOUR, due + 48 * HOUR, due - HOUR)
+    campaign = CampaignFound("ransomware", "", due + late, frozenset({0, 1, 2}))
+    truths = {0: night(NOW), 1: night(NOW + HOUR), 2: (creep,)}
+    assert len(score_campaigns([], truths, [campaign]).false) == false
+
+
 def test_an_attack_that_reaches_fewer_than_three_practices_is_none() -> None:
     assert score_campaigns([attack(0, 1)], TRUTHS, []).faults == {}
 

@@ -74,16 +74,22 @@ def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime
 
 
 def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> bool:
-    """Three practices that were truly struck, each by its own attacker, are rightly told as one.
+    """Three practices that were truly struck within a day, each by its own attacker, are rightly told as one.
 
-    From when each was struck, since an alert may tell of it before the first backup does, to a day after that.
+    From when each was struck, since an alert may tell of it before the first backup does, to a day after the last of
+    them must be found: of a creep that is days after it began, and it joins what struck others then.
     """
     if found.reason != Kind.RANSOMWARE:
         return False
-    struck = {
-        number
+    struck = [
+        (number, one)
         for number in found.practices
         for one in truths.get(number, ())
-        if one.fault in _ATTACKS and (one.began or one.due) <= found.at <= one.by + _NIGHT
-    }
-    return len(struck) >= _THIRD
+        if one.fault in _ATTACKS and (one.began or one.due) <= found.at
+    ]
+    gathered = (
+        {number for number, one in struck if abs(one.due - last.due) <= _NIGHT}
+        for _, last in struck
+        if found.at <= last.by + _NIGHT
+    )
+    return any(len(practices) >= _THIRD for practices in gathered)

@@ -42,7 +42,7 @@ class Taken(BaseModel):
     ticket_id: UUID
 
 
-@routes.post("/{channel}", responses=problems(404) | {401: _UNSIGNED}, openapi_extra=_body())
+@routes.post("/{channel}", responses=problems(404, 413) | {401: _UNSIGNED}, openapi_extra=_body())
 async def take(
     request: Request,
     desk: AtDesk,

@@ -86,7 +86,7 @@ SignedIn = Annotated[Session, Depends(_signed_in)]
 
 
 async def _own_form(session: SignedIn, csrf: Annotated[str, Form()] = "") -> Session:
-    if not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
+    if not hmac.compare_digest(csrf.encode(errors="replace"), session.csrf.encode()):
         raise _foreign_form()
     return session
 

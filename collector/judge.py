@@ -114,7 +114,8 @@ def escalate(
 ) -> Verdict:
     """Take what is found about one practice, or the provider, as far as its escalation policies say."""
     book = orders.roster.book
-    findings = inhibited(heard(evaluation.findings, book, record.policy.labels), record.incidents, campaigns)
+    told = heard(evaluation.findings, record.incidents, book, record.policy.labels)
+    findings = inhibited(told, record.incidents, campaigns)
     reconciled = reconcile(record.incidents, findings, record.policy, book, now)
     incidents, came = linked(reconciled.incidents, campaigns)
     grown = joins(record.incidents, incidents)

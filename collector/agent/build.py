@@ -17,6 +17,7 @@ def build_zipapp(target: Path) -> Path:
 
     zipapp.create_archive would carry the files' times, and its own `main=` would drop our exit code.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         file.write(_SHEBANG)
         with ZipFile(file, "w", ZIP_DEFLATED) as archive:

@@ -93,7 +93,11 @@ def job_set(
     ] = None,
     rpo: Annotated[
         timedelta | None,
-        typer.Option(parser=duration, metavar="DURATION", help="largest agreed loss; shown, no alarm yet"),
+        typer.Option(
+            parser=duration,
+            metavar="DURATION",
+            help="largest agreed loss; an older last good backup is a critical incident",
+        ),
     ] = None,
     endpoint: OnEndpoint = None,
 ) -> None:

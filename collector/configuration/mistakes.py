@@ -55,7 +55,7 @@ _EXAMPLES = {
     "url_parsing": "write it whole, as in https://desk.example.org",
     "url_scheme": "begin it with https://",
 }
-_MAILBOXES = {"to", "sender", "mail"}
+_ADDRESS = "write one address alone, as in desk@example.org"
 _SECRET = "a secret never stands in a file of configuration"  # noqa: S105 - the sentence
 
 
@@ -111,9 +111,15 @@ def _said(error: ErrorDetails, steps: Steps, model: type[BaseModel]) -> tuple[st
             [(bound, value)] = error["ctx"].items()
             return f"{say(written)} must be {_BOUNDS[bound]} {say(_bound(value))}", None
     if kind in _SAID:
-        return _SAID[kind].format(input=repr(written)), _how(kind, steps, written)
+        way_out = _ADDRESS if _asks_for_address(error) else _how(kind, steps, written)
+        return _SAID[kind].format(input=repr(written)), way_out
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     return message, _how(kind, steps, written)
+
+
+def _asks_for_address(error: ErrorDetails) -> bool:
+    """What a mail goes to is told by its pattern: a field's name may stand for something else in another form."""
+    return error["type"] == "string_pattern_mismatch" and "@" in error["ctx"]["pattern"]
 
 
 def _bound(value: object) -> object:
@@ -138,8 +144,6 @@ def _how(kind: str, steps: Steps, written: object) -> str | None:
         return None
     if field == "zone":
         return did_you_mean(written, available_timezones())
-    if field in _MAILBOXES:
-        return "write one address alone, as in desk@example.org"
     if field == "cron":
         return "write it as minute hour day month weekday, as in '0 2 * * *'"
     if field in _NO_LENGTHS:

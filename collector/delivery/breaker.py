@@ -37,7 +37,6 @@ class Breaker:
 
     failed: frozenset[UUID] = frozenset()
     rests: int = 0
-    opened_at: datetime | None = None
     until: datetime | None = None
 
     def state(self, now: datetime) -> State:
@@ -70,4 +69,4 @@ class Breaker:
     def _opened(self, failed: frozenset[UUID], wish: timedelta | None, now: datetime) -> "Breaker":
         rest = min(FIRST_REST * (1 << min(self.rests, 10)), LONGEST_REST)
         wished = min(wish or timedelta(0), LONGEST_WISHED)
-        return Breaker(failed, self.rests + 1, now, now + max(rest, wished))
+        return Breaker(failed, self.rests + 1, now + max(rest, wished))

@@ -18,7 +18,7 @@ from collector.model.campaign import PROVIDER
 from collector.model.undelivered import HELD_FOR
 from collector.store.channel_pace import hold_pace, spend_pace
 from collector.store.connect import Connection, Pool
-from collector.store.outbox import Parcel, bury, claim, gather, mark_sent, put_off, wanted_since
+from collector.store.outbox import Parcel, bury, claim, gather, mark_sent, put_off, wanted_at
 from collector.store.wakes import wake_practice
 
 # A claim outlives the longest delivery by this, so that a slow one is never sent twice at once; workers' clocks may
@@ -98,6 +98,7 @@ class Carrier:
         self._stirred = asyncio.Event()
         self._retired = False
         self._most = MOST_GATHERED  # in the next digest
+        self._woken_for: datetime | None = None
 
     def stir(self) -> None:
         """Something may be ready."""
@@ -173,9 +174,15 @@ class Carrier:
         return await self._take_at(self.lane.pace, conn, room)
 
     async def _wake_if_wanted(self, conn: Connection, now: datetime) -> None:
-        """Who has mended a receiver and wants its messages tried at once does not wait for the end of its rest."""
-        opened_at = self.breaker.opened_at
-        if opened_at and not self.takes and await wanted_since(conn, self._channel.name, opened_at):
+        """Who has mended a receiver and wants its messages tried at once does not wait for the end of its rest.
+
+        Each wish counts once, and is never held against our clock: it was written down on another host.
+        """
+        if self.takes:
+            return
+        wanted = await wanted_at(conn, self._channel.name)
+        if wanted and (self._woken_for is None or wanted > self._woken_for):
+            self._woken_for = wanted
             self.breaker = self.breaker.woken(now)
 
     async def _take_at(self, pace: Pace, conn: Connection, room: int) -> list[Load]:

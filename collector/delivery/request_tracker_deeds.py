@@ -47,6 +47,14 @@ class Seen(NamedTuple):
         return f"{self.until}/{self.place}" if self.place != int(ticket.remote_id) else str(self.until)
 
 
+class Way(NamedTuple):
+    """Where a ticket is now, what people did there since it came, and the merger that led where we see nothing."""
+
+    place: int
+    rows: Sequence[Transaction] = ()
+    hidden_by: int | None = None
+
+
 async def look(rest: Rest, watched: Sequence[Polled], cursor: str | None) -> Look:
     """What people did since a transaction, the cursor, to whatever ticket: one search, however many are watched.
 
@@ -60,7 +68,7 @@ async def look(rest: Rest, watched: Sequence[Polled], cursor: str | None) -> Loo
     new_ones = [one for one in watched if one.seen is None][:NEW_ONES]
     for start in range(0, len(new_ones), NEW_AT_ONCE):
         read += await _read_new(rest, new_ones[start : start + NEW_AT_ONCE], newest)
-    return Look([one for one in read if one.seen != one.ticket.seen], str(until))
+    return Look([one for one in read if one.happenings or one.seen != one.ticket.seen], str(until))
 
 
 async def _newest(rest: Rest) -> int:
@@ -89,34 +97,42 @@ async def _read(rest: Rest, ticket: Polled, rows: Sequence[Transaction], until: 
     """One ticket's share; without `until` it is read as far as its own last row."""
     seen = Seen.of(ticket)
     ours = [row for row in rows if row.ticket in (int(ticket.remote_id), seen.place) and row.id > seen.until]
-    place, there = await _followed(rest, ticket, seen.place, ours)
-    found = [await _happening(rest, ticket, row, deed) for row in (*ours, *there) if (deed := deed_of(row))]
-    last = max([until or 0, seen.until, *(row.id for row in (*ours, *there))])
-    return Read(ticket, tuple(found), Seen(last, place).written(ticket))
+    way = await _followed(rest, ticket, seen.place, ours)
+    found = [await _happening(rest, ticket, row, deed) for row in (*ours, *way.rows) if (deed := deed_of(row))]
+    last = max([until or 0, seen.until, *(row.id for row in (*ours, *way.rows))])
+    if way.hidden_by is not None:
+        last = way.hidden_by - 1
+    return Read(ticket, tuple(found), Seen(last, way.place).written(ticket))
 
 
-async def _followed(
-    rest: Rest, ticket: Polled, place: int, ours: Sequence[Transaction]
-) -> tuple[int, Sequence[Transaction]]:
-    """Where people merged it to, and what they did there since."""
-    mergers = [row.id for row in ours if row.kind == LINKED]
-    moved_to = await _place(rest, ticket) if mergers else None
-    if moved_to in (None, place):
-        return place, ()
-    rows, _ = await _by_people(rest, f"ObjectId = {moved_to}", mergers[0], mergers[0])
-    return moved_to or place, rows
+async def _followed(rest: Rest, ticket: Polled, place: int, ours: Sequence[Transaction]) -> Way:
+    """Where people merged it to, and what they did there since.
 
-
-async def _place(rest: Rest, ticket: Polled) -> int | None:
-    """None where we may not see it, or it is there no more: one ticket must not keep the others from being read."""
+    Before the last merger others may have been merged into ours. One that we may not see keeps no other from being
+    read, and is looked for again.
+    """
+    mergers = [row for row in ours if row.kind == LINKED]
+    if not mergers:
+        return Way(place)
     try:
-        return (await rest.ticket(int(ticket.remote_id))).id
+        moved_to = (await rest.ticket(int(ticket.remote_id))).id
     except GoneError:
-        return None
+        return Way(place)
     except RefusedError as error:
         if error.of_this_alone:
-            return None
+            return Way(place, hidden_by=mergers[-1].id)
         raise
+    if moved_to == place:
+        return Way(place)
+    rows, _ = await _by_people(rest, f"ObjectId = {moved_to}", mergers[-1].id, mergers[-1].id)
+    return Way(moved_to, _since_it_came(mergers, rows))
+
+
+def _since_it_came(mergers: Sequence[Transaction], there: Sequence[Transaction]) -> Sequence[Transaction]:
+    """Ours may have come by a ticket in between: a merger names the other ticket, on either side."""
+    between = {one.new for one in mergers}
+    came = next((row.id for row in there if row.kind == LINKED and row.new in between), 0)
+    return [row for row in there if row.id > came]
 
 
 def deed_of(row: Transaction) -> Deed | None:

@@ -23,7 +23,7 @@ class Watchdog:
     """Audits after a sweep, at most every half minute, and pings `url` as clients of Healthchecks do.
 
     Whether it answers or not, no sweep waits for it. Without `url` what is overdue is logged alone. What a receiver
-    does not take is overdue as well: else nobody would hear of a dead ticket system before its messages are given up.
+    that takes nothing holds is overdue as well: its incident may have no other way out than that receiver.
     """
 
     def __init__(self, pool: Pool, client: httpx.AsyncClient, url: str | None, metrics: WorkerMetrics) -> None:

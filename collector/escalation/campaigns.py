@@ -49,14 +49,14 @@ def linked(
 
 def _linked(incident: Incident, campaigns: _Lasting) -> Incident:
     """Where somebody merged it by hand it stays, until it is what takes two people to silence: then it is told of."""
+    if not incident.lasts:
+        return incident
     campaign = _campaign_of(incident.signature, campaigns)
     merged = incident.campaign_id in {one.incident_id for one in campaigns.values()}
     if merged and not needs_two(incident):
         return incident
-    if campaign is None:
+    if campaign is None or not campaign.takes(incident.since, incident.found_at):
         return incident.model_copy(update={"campaign_id": None}) if merged else incident
-    if not incident.lasts or not campaign.takes(incident.since, incident.found_at):
-        return incident
     return incident.model_copy(update={"campaign_id": campaign.incident_id})
 
 

@@ -90,7 +90,7 @@ def _freed(incident: Incident, ended: str | None, now: datetime) -> tuple[Incide
     walk = incident.walk
     if incident.state is IncidentState.ACKNOWLEDGED:
         return incident.model_copy(update={"walk": _theirs(walk, now)}), ()
-    if walk.stopped_at is None and ended is None:
+    if walk.held_by is None and walk.stopped_at is None and ended is None:
         return incident, ()
     ran_on = walk.held_by is None and needs_two(incident)
     one = incident.model_copy(update={"walk": walk.resumed(now, ran_on=ran_on)})

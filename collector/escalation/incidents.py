@@ -245,22 +245,24 @@ def _worse(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
 def _milder(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
     """Whoever was told goes on with it, as far as what is so mild is told at all; who was not is told by that."""
     steps, told = judging.steps_for(finding), bool(incident.walk.taken)
-    only = tuple(dict.fromkeys(step.action for step in steps.steps)) if told else None
-    walk = incident.walk.model_copy(update={"only": only})
+    walk = incident.walk.model_copy(update={"only": steps.actions if told else None})
     update = {"severity": finding.severity, "walk": walk, "escalation": incident.escalation if told else steps}
     one = incident.model_copy(update=update)
     return one, (Change(one, IncidentChange.SEVERITY, finding.severity.value, quiet=one.flapping),)
 
 
 def _led(incident: Incident, finding: Finding, judging: _Judging) -> _Changed:
-    """Steps are as old as the incident: where all whom one of them tells have left the book, today's are walked."""
-    if all(judging.book.knows_any(step.to) for step in incident.escalation.steps if step.action is not Action.TICKET):
-        return incident, ()
-    todays = judging.steps_for(finding)
-    if todays == incident.escalation:
+    """Steps are as old as the incident: today's are walked where all whom one of them tells have left the book.
+
+    So they are where none is for what is so mild, unless it comes and goes all the time.
+    """
+    steps, only, todays = incident.escalation, incident.walk.only, judging.steps_for(finding)
+    left = not all(judging.book.knows_any(step.to) for step in steps.steps if step.action is not Action.TICKET)
+    too_mild = only and not incident.flapping and not set(only).intersection(steps.actions)
+    if todays == steps or not (left or too_mild):
         return incident, ()
     one = incident.model_copy(update={"escalation": todays, "walk": incident.walk.anew(judging.now)})
-    return one, (Change(one, IncidentChange.RETURNED, NOBODY_LEFT),)
+    return one, (Change(one, IncidentChange.RETURNED, NOBODY_LEFT),) if left else ()
 
 
 def _openings(incident: Incident, judging: _Judging) -> tuple[datetime, ...]:
@@ -342,9 +344,6 @@ def _over(incident: Incident) -> Incident:
 
 
 def _resolved(incident: Incident, resolution: str, now: datetime) -> Turn:
-    update: dict[str, object] = {
-        "state": IncidentState.RESOLVED, "resolved_at": now, "resolution": resolution,
-        "flapping": False, "quiet_since": None, **NOT_SNOOZED,
-    }  # fmt: skip
-    one = incident.model_copy(update=update)
+    over = {"state": IncidentState.RESOLVED, "resolved_at": now, "resolution": resolution}
+    one = incident.model_copy(update={**over, "flapping": False, "quiet_since": None, **NOT_SNOOZED})
     return Turn(one, (Change(one, IncidentChange.RESOLVED, resolution),))

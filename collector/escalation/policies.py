@@ -1,11 +1,12 @@
 """Which escalation policy an incident walks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from collector.model.book import WATCH, Book, Route
 from collector.model.campaign import CAMPAIGN, RANSOMWARE_SIGNATURE
 from collector.model.escalation import EscalationPolicy
 from collector.model.finding import Finding, Severity
+from collector.model.incident import Incident
 from collector.model.subject import PRACTICE, scopes
 
 
@@ -17,13 +18,19 @@ def policy_for(book: Book, severity: Severity, rule: str, labels: Mapping[str, s
     return WATCH if severity is Severity.NOTICE else book.policies[book.default]
 
 
-def heard(findings: Sequence[Finding], book: Book, labels: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Findings as they are to be told: whose speaker is told to nobody, by its route, speaks for itself."""
+def heard(
+    findings: Sequence[Finding], incidents: Iterable[Incident], book: Book, labels: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Findings as they are to be told: whose speaker is told to nobody speaks for itself.
+
+    That is so by the steps that the speaker's incident walks, which may be older than its route; if new, by its route.
+    """
+    walked = {(one.rule, one.subject): one.escalation for one in incidents if one.lasts}
     mute = {
         (one.rule, one.subject)
         for one in findings
-        if not policy_for(book, one.severity, one.rule, labels).steps
-    }  # fmt: skip
+        if not (walked.get((one.rule, one.subject)) or policy_for(book, one.severity, one.rule, labels)).steps
+    }
     return tuple(
         one.model_copy(update={"inhibited_by": None})
         if any((one.inhibited_by, subject) in mute for subject in (*scopes(one.subject), PRACTICE))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     AnyHttpUrl,
     ConfigDict,
     Field,
@@ -22,15 +21,8 @@ Language = Literal["fr", "en"]
 Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x20@,;<>\x7f]+@[^\x00-\x20@,;<>\x7f]+$")]
 
 
-def _whole(file: Path) -> Path:
-    if not file.is_absolute():
-        raise ValueError("write the whole path, as in /run/secrets/name: each process looks from a folder of its own")
-    return file
-
-
-WholePath = Annotated[
-    Path, AfterValidator(_whole), WithJsonSchema({"type": "string", "format": "path", "pattern": "^/"})
-]
+# As it is to be written. What is stored is read as it is: a book in force can always be loaded.
+WholePath = Annotated[Path, WithJsonSchema({"type": "string", "format": "path", "pattern": "^/"})]
 
 
 class Secret(Value):

@@ -57,6 +57,10 @@ class EscalationPolicy(Value):
     name: Name
     steps: tuple[Step, ...]
 
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return tuple(dict.fromkeys(step.action for step in self.steps))
+
     @model_validator(mode="after")
     def _in_the_order_of_their_time(self) -> Self:
         if list(self.steps) != sorted(self.steps, key=lambda step: step.after):

@@ -69,9 +69,11 @@ _CLAIM = """
     RETURNING outbox.practice_id, outbox.outbox_id, attempts, turn.tried_at, created_at, payload, revived_at
 """
 # With a message goes every later one of its incident. By sequence first: what the limit cuts off is never the earlier.
+# Who holds the pace waits for no row: a sender that writes down what came back may hold that, and wait for the pace.
+# What stands behind a row that is skipped, or was settled just now, is left for the next time.
 _GATHER = """
     WITH turn AS MATERIALIZED (
-        SELECT practice_id, outbox_id, tried_at FROM outbox AS ready
+        SELECT practice_id, outbox_id, tried_at, about, sequence FROM outbox AS ready
         WHERE channel = $3 AND form = 'notice' AND sent_at IS NULL AND dead_at IS NULL AND not_before <= $1
             AND (claimed_until IS NULL OR claimed_until <= $1)
             AND NOT EXISTS (
@@ -81,11 +83,19 @@ _GATHER = """
                     AND coalesce(earlier.sent_at, earlier.dead_at) IS NULL
                     AND (earlier.not_before > $1 OR earlier.claimed_until > $1))
         ORDER BY sequence, created_at LIMIT $4
-        FOR UPDATE
+        FOR UPDATE SKIP LOCKED
+    ), whole AS MATERIALIZED (
+        SELECT practice_id, outbox_id, tried_at FROM turn
+        WHERE NOT EXISTS (
+            SELECT FROM outbox AS earlier
+            WHERE earlier.practice_id = turn.practice_id AND earlier.about = turn.about AND earlier.channel = $3
+                AND earlier.sequence < turn.sequence AND coalesce(earlier.sent_at, earlier.dead_at) IS NULL
+                AND earlier.outbox_id NOT IN (SELECT outbox_id FROM turn)
+            OFFSET 0)
     )
-    UPDATE outbox SET claimed_until = $2, attempts = attempts + 1, tried_at = $1 FROM turn
-    WHERE outbox.practice_id = turn.practice_id AND outbox.outbox_id = turn.outbox_id
-    RETURNING outbox.practice_id, outbox.outbox_id, attempts, turn.tried_at, created_at, payload, revived_at
+    UPDATE outbox SET claimed_until = $2, attempts = attempts + 1, tried_at = $1 FROM whole
+    WHERE outbox.practice_id = whole.practice_id AND outbox.outbox_id = whole.outbox_id
+    RETURNING outbox.practice_id, outbox.outbox_id, attempts, whole.tried_at, created_at, payload, revived_at
 """
 _SENT = """
     UPDATE outbox SET sent_at = $3, dead_at = NULL, claimed_until = NULL, last_error = NULL
@@ -113,11 +123,7 @@ _BURY_OLD = """
         AND NOT (channel = ANY ($3::text[]) AND coalesce(tried_at < revived_at, tried_at IS NULL))
     RETURNING channel
 """
-_WANTED_SINCE = """
-    SELECT EXISTS (
-        SELECT FROM outbox
-        WHERE channel = $1 AND sent_at IS NULL AND dead_at IS NULL AND not_before > $2 AND revived_at > $2)
-"""
+_WANTED_AT = "SELECT max(revived_at) FROM outbox WHERE channel = $1 AND sent_at IS NULL AND dead_at IS NULL"
 _DROP_SENT = """
     DELETE FROM outbox WHERE (practice_id, outbox_id) IN (
         SELECT practice_id, outbox_id FROM outbox WHERE sent_at < $1 ORDER BY sent_at LIMIT $2)
@@ -175,10 +181,10 @@ async def bury_old(conn: Connection, now: datetime, older_than: datetime, taking
     return [row["channel"] for row in await conn.fetch(_BURY_OLD, now, older_than, list(taking))]
 
 
-async def wanted_since(conn: Connection, channel: str, since: datetime) -> bool:
-    """Whether somebody wants a message of the channel tried again since then."""
-    wanted: bool = await conn.fetchval(_WANTED_SINCE, channel, since)
-    return wanted
+async def wanted_at(conn: Connection, channel: str) -> datetime | None:
+    """When somebody last wanted a message of the channel tried again, by the clock of their host."""
+    at: datetime | None = await conn.fetchval(_WANTED_AT, channel)
+    return at
 
 
 def _ids(parcels: Sequence[Parcel]) -> tuple[list[UUID], list[UUID]]:

@@ -28,12 +28,17 @@ _OVERDUE_JUDGEMENTS = """
         SELECT practice_id, received_at FROM wake JOIN due USING (practice_id) WHERE received_at < $1
     ) AS either
 """
-# Whether it was tried, is being tried or waits while its receiver rests: whoever it is for has not been told. An audit
-# of tries alone would come and go with each of them.
+# Of a channel that took nothing since, whatever was tried: an audit of tries alone would come and go with each of them.
+# Of one that takes messages only what nobody tries, while nothing else of its form goes: it stands in no storm's queue.
+# What is refused again and again is an incident of the provider (collector/rules/undelivered.py).
 _OVERDUE_MESSAGES = """
+    WITH taken AS MATERIALIZED (SELECT DISTINCT channel, form FROM outbox WHERE sent_at > $1)
     SELECT channel, count(*) AS count, min(coalesce(revived_at, created_at)) AS since FROM outbox AS o
     WHERE sent_at IS NULL AND dead_at IS NULL AND coalesce(revived_at, created_at) < $1
         AND ($2::text[] IS NULL OR channel = ANY ($2::text[]))
+        AND (channel NOT IN (SELECT channel FROM taken)
+            OR (coalesce(tried_at < revived_at, tried_at IS NULL)
+                AND (channel, form) NOT IN (SELECT channel, form FROM taken)))
         AND NOT EXISTS (
             SELECT FROM outbox AS earlier
             WHERE earlier.practice_id = o.practice_id AND earlier.about = o.about AND earlier.channel = o.channel

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from deploy.demo.receiver import SECRET_VARIABLE
+from deploy.local.server import free_port
 
 READY_S = 30.0
 LISTENING = "listening"
@@ -136,7 +137,7 @@ def _end_of(log: Path) -> str:
 
 def free_ports(*wanted: int) -> list[int]:
     """The wanted ports where they are free, else any; all different."""
-    held = [_listen(port) for port in wanted]
+    held = [_held(port) for port in wanted]
     try:
         return [int(one.getsockname()[1]) for one in held]
     finally:
@@ -144,10 +145,10 @@ def free_ports(*wanted: int) -> list[int]:
             one.close()
 
 
-def _listen(port: int) -> socket.socket:
+def _held(port: int) -> socket.socket:
     held = socket.socket()
     try:
-        held.bind(("127.0.0.1", port))
+        held.bind(("127.0.0.1", port or free_port()))
     except OSError:
-        held.bind(("127.0.0.1", 0))
+        held.bind(("127.0.0.1", free_port()))
     return held

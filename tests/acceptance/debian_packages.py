@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from deploy.local import UnavailableError
@@ -14,15 +15,19 @@ _TURN = Path("/run/lock/vigie-debian-packages")
 
 def install(program: Path, packages: Sequence[str]) -> None:
     """What brings a program, where root may: never in place of what a machine has (--no-remove)."""
-    if program.exists():
-        return
-    if os.geteuid() != 0:
-        raise UnavailableError(
-            f"only root may install it: apt-get install --no-install-recommends {' '.join(packages)}"
-        )
-    with locked(_TURN):
-        if not program.exists():
-            _install(packages)
+    with turn():  # before the first look: a file is there before its package is configured
+        if program.exists():
+            return
+        if os.geteuid() != 0:
+            raise UnavailableError(
+                f"only root may install it: apt-get install --no-install-recommends {' '.join(packages)}"
+            )
+        _install(packages)
+
+
+def turn() -> AbstractContextManager[None]:
+    """While it lasts no other test changes what is installed; where nobody may install, nobody does."""
+    return locked(_TURN) if os.geteuid() == 0 else nullcontext()
 
 
 def _install(packages: Sequence[str]) -> None:

@@ -150,7 +150,6 @@ async def shell(services: Services, server: Server, database: Database, tmp_path
         "VIGIE_WORKER_PORT": str(ports[8730]),
     }
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    (tmp_path / "build").mkdir()
     try:
         yield Shell(tmp_path, {"PATH": path, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)} | values, ports)
     finally:
@@ -196,13 +195,14 @@ async def test_every_command_does_what_it_says(deployed: Shell) -> None:
 
 async def test_the_configuration_shown_is_put_in_force(deployed: Shell) -> None:
     deployed.keys["deploy/examples"] = str(ROOT / "deploy" / "examples")
-    checked, planned, applied, moved_in, explained = [
+    deployed.keys["2026-11-21T02:00"] = "$(date +%FT%T.%6N%:z)"
+    checked, planned, applied, moved_in, explained, past = [
         await deployed.run(command) for command in commands(section("Configure it"))
     ]
     assert "no mistake" in checked
     assert ("+ Cabinet Mérignac" in planned, "is in force" in planned) == (True, False)
     assert ("is in force" in applied, "is in force" in moved_in) == (True, True)
-    assert "every imaging 92d, by group dental" in explained
+    assert all("every imaging 92d, by group dental" in one for one in (explained, past))
     for keys in ("keys.csv", "keys-moved-in.csv"):
         assert (deployed.folder / keys).read_text().count("vgp_") >= 2
 

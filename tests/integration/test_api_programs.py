@@ -226,7 +226,7 @@ def test_openapi_documents_the_token_and_every_problem() -> None:
             signed = path.startswith("/v1/inbound/")
             assert signed or operation["security"] == [{"operatorToken": []}]
             assert {"401", "422", "503"} <= operation["responses"].keys()
-            assert signed or ("413" in operation["responses"]) is ("requestBody" in operation)
+            assert ("413" in operation["responses"]) is ("requestBody" in operation)
             for status, response in operation["responses"].items():
                 expected = "application/json" if status < "400" else "application/problem+json"
                 assert list(response["content"]) == [expected]

@@ -107,6 +107,22 @@ async def test_who_wants_it_tried_at_once_does_not_wait_for_the_rest_of_its_rece
     assert await out.deliver() == 20
 
 
+@pytest.mark.parametrize("skew", [-HOUR, HOUR])
+async def test_each_wish_wakes_once_whatever_the_clock_of_the_host_that_wrote_it(house: House, skew: timedelta) -> None:
+    await tickets(house, count=20)
+    receiver = Receiver()
+    receiver.refuses = DeliveryError("answered 503", retry_after=HOUR)
+    out = ways(house, receiver)
+    await out.deliver()
+    tried = receiver.tries
+    async with house.owner.acquire() as conn:
+        await revive(conn, "rt", datetime.now(UTC) + skew)
+        await conn.execute("UPDATE outbox SET not_before = now()")
+    for _ in range(3):
+        await out.deliver()
+    assert receiver.tries == tried + 1
+
+
 async def test_two_workers_share_without_doubling_and_take_over_from_a_dead_one(house: House) -> None:
     await tickets(house, count=60, messages=2)
     gone = Receiver(timeout=timedelta(seconds=60))

@@ -125,3 +125,47 @@ async def test_of_a_channel_that_gave_some_up_these_are_told(house: House) -> No
     await house.owner.execute("UPDATE outbox SET dead_at = $1, last_error = '410' WHERE about = $2", now, first)
     async with house.worker.acquire() as conn:
         assert await dead_letters(conn, now) == (DeadLetters(channel="rt", count=1, since=now, error="410"),)
+
+
+@pytest.mark.parametrize(
+    ("took", "attempts", "found"),
+    [
+        (HELD_FOR, 0, 1),
+        (HELD_FOR - SECOND, 0, 0),  # a storm at the channel's rate
+        (HELD_FOR - SECOND, 3, 0),
+        (HELD_FOR - SECOND, 4, 1),
+    ],
+)
+async def test_of_a_channel_that_takes_messages_those_alone_are_held_that_it_refuses_again_and_again(
+    house: House, took: timedelta, attempts: int, found: int
+) -> None:
+    first, _ = await tickets(house, count=2)
+    now = datetime.now(UTC)
+    await house.owner.execute(
+        "UPDATE outbox SET created_at = $1, attempts = $2, tried_at = $3", now - HOUR, attempts, now
+    )
+    await house.owner.execute("UPDATE outbox SET sent_at = $1 WHERE about = $2", now - took, first)
+    async with house.worker.acquire() as conn:
+        assert len(await dead_letters(conn, now)) == found
+        assert await any_held(conn, now) is bool(found)
+
+
+async def test_what_another_channel_takes_says_nothing_of_one_that_takes_nothing(house: House) -> None:
+    await tickets(house)
+    await tickets(house, "desk")
+    now = datetime.now(UTC)
+    await house.owner.execute("UPDATE outbox SET created_at = $1", now - HOUR)
+    await house.owner.execute("UPDATE outbox SET sent_at = $1 WHERE channel = 'desk'", now)
+    async with house.worker.acquire() as conn:
+        assert [one.channel for one in await dead_letters(conn, now)] == ["rt"]
+
+
+async def test_what_was_refused_often_and_is_wanted_again_is_not_held_before_it_is_tried(house: House) -> None:
+    first, _ = await tickets(house, count=2)
+    now = datetime.now(UTC)
+    await house.owner.execute(
+        "UPDATE outbox SET created_at = $1, attempts = 9, tried_at = $1, revived_at = $2", now - DAY, now - HOUR
+    )
+    await house.owner.execute("UPDATE outbox SET sent_at = $1 WHERE about = $2", now, first)
+    async with house.worker.acquire() as conn:
+        assert await dead_letters(conn, now) == ()

@@ -172,6 +172,24 @@ async def test_what_is_gathered_has_every_message_of_its_incident_in_order(eithe
     assert sorted(told) == sorted((one, sequence) for one in free for sequence in (1, 2))
 
 
+async def test_what_another_sender_is_settling_holds_its_own_incident_alone_and_nobody_who_gathers(
+    either_house: House,
+) -> None:
+    practice_id = (await enrol(either_house)).practice.practice_id
+    locked, free = new_id(NOW), new_id(NOW)
+    async with either_house.worker.acquire() as conn:
+        for kind in (NoticeKind.RAISED, NoticeKind.RESOLVED):
+            await post(conn, [Addressed("marie", notice(practice_id, one, kind)) for one in (locked, free)], NOW)
+    async with either_house.owner.acquire() as settling, either_house.worker.acquire() as conn:
+        async with settling.transaction():
+            await settling.execute("SELECT FROM outbox WHERE about = $1 AND sequence = 1 FOR UPDATE", locked)
+            await conn.execute("SET lock_timeout = '200ms'")
+            together = await gather(conn, "marie", NOW, NOW + LEASE, 100)
+        assert [(one.message.about, one.message.sequence) for one in together] == [(free, 1), (free, 2)]
+        later = await gather(conn, "marie", NOW, NOW + LEASE, 100)
+        assert [(one.message.about, one.message.sequence) for one in later] == [(locked, 1), (locked, 2)]
+
+
 async def test_tickets_are_never_gathered(either_house: House) -> None:
     await posted(either_house)
     async with either_house.worker.acquire() as conn:

@@ -169,6 +169,37 @@ async def test_a_message_that_a_dead_receiver_holds_stays_overdue_whatever_is_tr
     assert await overdue(either_house, now) == (Overdue("delivery:tickets", 1, NOW),)
 
 
+TAKING = {
+    "a storm at the channel's rate": ("attempts = 0", "tickets", "ticket", DELIVERED_WITHIN - SECOND, 0),
+    "nothing taken for five minutes": ("attempts = 0", "tickets", "ticket", DELIVERED_WITHIN, 1),
+    "refused again and again": ("attempts = 9, tried_at = $1", "tickets", "ticket", SECOND, 0),
+    "nobody tries what is of its form": ("attempts = 0", "tickets", "notice", SECOND, 1),
+    "refused while the other form goes": ("attempts = 9, tried_at = $1", "tickets", "notice", SECOND, 0),
+    "not tried since it is wanted again": (
+        "attempts = 9, tried_at = $1 - interval '2 h', revived_at = $1 - interval '1 h'", "tickets", "notice", SECOND, 1
+    ),
+    "another channel takes": ("attempts = 9, tried_at = $1", "desk", "ticket", SECOND, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("held", "channel", "form", "ago", "found"), TAKING.values(), ids=TAKING.keys())
+async def test_of_a_channel_that_takes_messages_only_what_nobody_tries_is_overdue(
+    either_house: House, held: str, channel: str, form: str, ago: timedelta, found: int
+) -> None:
+    await _posted(either_house)
+    now = NOW + HOUR
+    await either_house.owner.execute(f"UPDATE outbox SET {held} WHERE $1::timestamptz IS NOT NULL", now)  # noqa: S608
+    await either_house.owner.execute(
+        """
+        INSERT INTO outbox (practice_id, channel, about, sequence, payload, created_at, not_before, sent_at)
+        SELECT practice_id, $1, gen_random_uuid(), 1, jsonb_build_object('form', $2::text), $3, $3, $3
+        FROM outbox LIMIT 1
+        """,
+        channel, form, now - ago,
+    )  # fmt: skip
+    assert [one.step for one in await overdue(either_house, now)] == ["delivery:tickets"] * found
+
+
 @pytest.mark.parametrize("over", ["sent_at", "dead_at"])
 async def test_what_was_taken_or_given_up_is_overdue_no_longer(either_house: House, over: str) -> None:
     await _posted(either_house)

@@ -37,7 +37,7 @@ def test_the_zipapp_runs_and_sends(looked: Path, tmp_path: Path, python: str) ->
 
 
 def test_the_zipapp_is_executable_keeps_exit_codes_and_leaves_its_builder_at_home(tmp_path: Path) -> None:
-    packed = build_zipapp(tmp_path / "vigie-agent.pyz")
+    packed = build_zipapp(tmp_path / "build" / "vigie-agent.pyz")
     done = subprocess.run([packed, "run", "--once"], capture_output=True, check=False)
     assert done.returncode == 2
     assert b"--server must be" in done.stderr

@@ -135,3 +135,8 @@ def test_a_webhook_leads_to_the_incident_that_matters_most() -> None:
     assert url in webhook_body(opened, "https://vigie.example/")
     bare = opened.model_copy(update={"incidents": ()})
     assert f"https://vigie.example/noc?practice={opened.practice_id}" in webhook_body(bare, "https://vigie.example")
+
+
+@pytest.mark.parametrize("spec", [{**ROOM, "url": {"file": "secrets/room"}}, {**MAIL, "authority": "~/ca.pem"}])
+def test_a_book_in_force_is_loaded_whatever_its_paths(spec: dict[str, object]) -> None:
+    assert book(way=spec).channels.keys() == {"way"}

@@ -8,7 +8,7 @@ import pytest
 from collector.escalation.campaigns import ended, inhibited, linked, to_be_told
 from collector.judge import Record, judge_provider
 from collector.model.campaign import PROVIDER, Campaign, Fleet, pattern_of
-from collector.model.incident import Closing, Incident, IncidentChange
+from collector.model.incident import Closing, Incident, IncidentChange, IncidentState
 from collector.model.policy import Policy
 from collector.model.rule_settings import Campaign as Setting
 from collector.model.rule_settings import RuleSettings
@@ -68,6 +68,23 @@ def test_what_was_merged_by_hand_stays_there_though_another_campaign_has_its_pat
     known = _incident(signature, ticketed=False).model_copy(update={"campaign_id": by_hand.incident_id})
     ((after,), _) = linked([known], [by_hand, own])
     assert after.campaign_id == (by_hand if stays else own).incident_id
+
+
+@pytest.mark.parametrize(("opened_at", "of"), [(NOW, 99), (NOW - 3 * DAY, None)], ids=["taken", "not-taken"])
+def test_what_was_merged_by_hand_and_takes_two_now_is_told_of_though_its_own_campaign_does_not_take_it(
+    opened_at: datetime, of: int | None
+) -> None:
+    by_hand = lasting(NOW - DAY, incident_id=UUID(int=98), subject="campaign:silence")
+    known = _incident(RANSOM, ticketed=False, at=opened_at).model_copy(update={"campaign_id": by_hand.incident_id})
+    ((after,), _) = linked([known], [by_hand, lasting(NOW - DAY)])
+    assert after.campaign_id == (UUID(int=of) if of else None)
+
+
+def test_what_is_over_stays_with_the_campaign_that_it_belonged_to() -> None:
+    by_hand = lasting(NOW - DAY, incident_id=UUID(int=98), subject="campaign:silence")
+    over = {"state": IncidentState.RESOLVED, "resolved_at": NOW, "campaign_id": by_hand.incident_id}
+    known = _incident(RANSOM, ticketed=False).model_copy(update=over)
+    assert linked([known], [by_hand]) == ((known,), ())
 
 
 def _incident(signature: str | None, ticketed: bool, at: datetime = NOW) -> Incident:

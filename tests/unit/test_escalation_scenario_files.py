@@ -125,6 +125,13 @@ def test_a_mistake_is_told_with_its_line_and_a_suggestion(tmp_path: Path, since:
     assert f"one.yaml:{line}:" in said, said
 
 
+def test_what_goes_to_a_channel_is_never_told_to_be_a_mail_address(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("pages: [{to: sms", "pages: [{to: ''"))
+    with pytest.raises(FaultyError) as refused:
+        read_scenarios(path)
+    assert re.search(r"pages\[0\]\.to: must not be empty$", str(refused.value), re.MULTILINE)
+
+
 def test_a_story_of_nothing_in_particular_is_refused(tmp_path: Path) -> None:
     text = GOOD[GOOD.index("    start:") :]
     with pytest.raises(FaultyError, match="say what is tested: escalation_file"):

@@ -81,6 +81,12 @@ def test_whoever_is_spoken_for_comes_back_when_that_is_over() -> None:
     assert told(back) == [(IncidentChange.RETURNED, "practice_silent speaks for it no longer")]
 
 
+def test_what_was_held_since_nobody_knows_when_comes_back_too() -> None:
+    back = at(END, walking("practice_silent"))
+    assert only(back).walk == Walk(number=2, began_at=END, waited=HOUR)
+    assert told(back) == [(IncidentChange.RETURNED, "practice_silent speaks for it no longer")]
+
+
 def test_one_hold_after_another_is_one() -> None:
     later = silence(since=NOW, until=NOW + DAY)
     snoozed = only(at(NOW, walking(snoozed_until=END, snoozed_by="ada"), later))

@@ -1,5 +1,6 @@
 """Who speaks for whom: a silent machine for its late backups, a campaign for its members' pages."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -84,6 +85,23 @@ def test_what_is_told_to_nobody_by_its_route_speaks_for_nobody(speaker: str, to:
     assert told == ({spoken_for.rule} if to == WATCH.name else {speaks.rule})
     assert len(verdict.tickets) == 1
     assert [one.walk.held_by for one in verdict.incidents if one.subject == OTHERS] == ["heartbeat_missing"]
+
+
+@pytest.mark.parametrize(("copied", "todays"), [(WATCH, DEFAULT), (DEFAULT, WATCH)], ids=["to-nobody", "to-all"])
+def test_who_speaks_is_told_by_the_steps_that_it_walks_whatever_its_route_is_now(
+    copied: EscalationPolicy, todays: EscalationPolicy
+) -> None:
+    """Of the two exactly one is told, before the route is corrected and after."""
+    machine = finding("heartbeat_missing", subject=MACHINE, root=PRACTICE, inhibited_by="practice_silent")
+    found = Evaluation(findings=(finding("practice_silent", subject=PRACTICE, root=PRACTICE), machine))
+    record = Record(Snapshot(practice_id=PRACTICE_ID), policy(), (), ())
+    for number, to in enumerate((copied, todays, todays)):
+        routes = (Route(name="r", policy=to.name, rules=frozenset({"practice_silent"})),)
+        book = Book(policies={DEFAULT.name: DEFAULT, WATCH.name: WATCH}, routes=routes)
+        verdict = escalate(record, found, NOW + number * MINUTE, orders=Orders(Roster(book)))
+        record = replace(record, incidents=verdict.incidents, tickets=verdict.tickets)
+        told = {one.rule for one in verdict.incidents if one.walk.taken and not one.walk.held_by}
+        assert told == {"heartbeat_missing" if copied is WATCH else "practice_silent"}
 
 
 PAGED = steps(step(0), step(5, Action.PAGE, "ada"))

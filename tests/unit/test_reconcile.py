@@ -11,7 +11,10 @@ from collector.model.finding import Severity
 from collector.model.incident import IncidentChange, IncidentState
 from collector.model.subject import Subject
 from tests.factories import DAY, HOUR, NOW, finding, incident
+from tests.unit.escalating import step
 from tests.unit.reconciling import ADA, BOOK, LATER, PAGING, acknowledged, reconciled, resolved, told
+
+ROOM = EscalationPolicy(name="room", steps=(step(0, Action.NOTIFY, "ada"),))
 
 
 def test_finding_opens_an_incident_once() -> None:
@@ -100,16 +103,53 @@ def test_who_was_not_told_yet_is_told_by_how_bad_it_is_now(
 
 
 def test_who_was_told_goes_on_with_it_as_far_as_what_is_so_mild_is_told_at_all() -> None:
-    known = incident(finding(severity=Severity.CRITICAL), book=BOOK)
+    both = EscalationPolicy(name=PAGING.name, steps=(*PAGING.steps, *DEFAULT.steps))
+    book = BOOK.model_copy(update={"policies": {**BOOK.policies, PAGING.name: both}})
+    known = incident(finding(severity=Severity.CRITICAL), book=book)
     walked = known.model_copy(update={"walk": known.walk.after((0,), NOW)})
     for severity, only in ((Severity.WARNING, (Action.TICKET,)), (Severity.NOTICE, ())):
-        (now,) = reconciled([walked], finding(severity=severity)).incidents
-        assert (now.escalation, now.walk) == (PAGING, walked.walk.model_copy(update={"only": only}))
-    (worse,) = reconciled([now], finding(severity=Severity.CRITICAL)).incidents
+        (now,) = reconciled([walked], finding(severity=severity), book=book).incidents
+        assert (now.escalation, now.walk) == (both, walked.walk.model_copy(update={"only": only}))
+    (worse,) = reconciled([now], finding(severity=Severity.CRITICAL), book=book).incidents
     assert (worse.walk.only, worse.walk.number) == (None, 2)
     flapping = now.model_copy(update={"flapping": True})
-    (again,) = reconciled([flapping], finding(severity=Severity.CRITICAL)).incidents
+    (again,) = reconciled([flapping], finding(severity=Severity.CRITICAL), book=book).incidents
     assert again.walk == walked.walk, "it goes on where it was, and may page again"
+
+
+@pytest.mark.parametrize(
+    ("mild", "steps", "number"),
+    [
+        (DEFAULT, DEFAULT, 2),
+        (ROOM, ROOM, 2),
+        (EscalationPolicy(name="late", steps=(*DEFAULT.steps, *PAGING.steps)), PAGING, 1),
+        (WATCH, PAGING, 1),
+    ],
+    ids=["ticket", "notify", "both", "nobody"],
+)
+def test_milder_than_all_that_it_walks_is_told_anew_as_what_it_is_now(
+    mild: EscalationPolicy, steps: EscalationPolicy, number: int
+) -> None:
+    """Who was paged goes on being paged only where what is so mild pages; else whoever hears of that is told."""
+    known = incident(finding(severity=Severity.CRITICAL), book=BOOK)
+    walked = known.model_copy(update={"walk": known.walk.after((0,), NOW)})
+    book = BOOK.model_copy(update={"policies": {**BOOK.policies, DEFAULT.name: mild}})
+    done = reconciled([walked], finding(severity=Severity.WARNING), book=book)
+    (now,) = done.incidents
+    assert (now.escalation, now.walk.number) == (steps, number)
+    assert (now.walk.taken, now.walk.only) == (((), None) if number == 2 else (walked.walk.taken, mild.actions))
+    assert told(done) == [IncidentChange.SEVERITY]
+
+
+def test_what_becomes_worse_and_milder_all_the_time_is_told_anew_once_it_does_so_no_more() -> None:
+    opened = incident(finding(severity=Severity.CRITICAL), book=BOOK)
+    known = opened.model_copy(update={"walk": opened.walk.after((0,), NOW), "flapping": True, "openings": (NOW,)})
+    (mild,) = reconciled([known], finding(severity=Severity.WARNING)).incidents
+    assert (mild.escalation, mild.walk.taken) == (PAGING, known.walk.taken)
+    (worse,) = reconciled([mild], finding(severity=Severity.CRITICAL)).incidents
+    assert worse.walk == known.walk, "who was paged is not paged again"
+    (calm,) = reconciled([mild], finding(severity=Severity.WARNING), now=NOW + BOOK.flapping.within).incidents
+    assert (calm.flapping, calm.escalation, calm.walk.taken) == (False, DEFAULT, ())
 
 
 def test_policy_that_is_edited_meanwhile_is_not_the_one_that_it_walks() -> None:

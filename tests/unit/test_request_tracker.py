@@ -134,6 +134,30 @@ async def test_a_ticket_that_is_merged_on_is_followed() -> None:
     assert [one.event_id for read in found.read for one in read.happenings] == ["transaction 21 for 1"]
 
 
+async def test_what_was_done_there_before_ours_came_is_not_done_to_ours() -> None:
+    """Ticket 6 was merged into ours, ours into 7, and 7 into 9, all between two looks."""
+    into_ours, merger = _row(10, kind="AddLink", new="rt://6"), _row(12, kind="AddLink", new="rt://7")
+    another, came = _row(14, ticket=9, kind="AddLink", new="rt://8"), _row(20, ticket=9, kind="AddLink", new="rt://7")
+    comments = [_row(11, ticket=9), _row(13, ticket=9), _row(15, ticket=9), _row(21, ticket=9)]
+    rows = sorted([into_ours, merger, another, came, *comments], key=lambda row: row.id)
+    assert await _numbers(History(rows, merged={1: 9}), [_watched(1, "5")], "21") == (["21"], "21")
+
+
+async def test_a_merger_into_ours_says_nothing_of_when_ours_went() -> None:
+    rows = [_row(10, kind="AddLink"), _row(11, ticket=7), _row(12, kind="AddLink"), _row(13, ticket=7)]
+    assert await _numbers(History(rows, merged={1: 7}), [_watched(1, "5")], "13") == (["13"], "13")
+
+
+async def test_one_that_we_may_not_see_is_followed_once_we_may() -> None:
+    history = History([_row(20, kind="AddLink"), _row(21, ticket=7)], merged={1: 7}, gone=RefusedError(403, ""))
+    found = await look(cast("Rest", history), [_watched(1, "12")], "20")
+    assert [read.seen for read in found.read] == ["19"]
+    history.gone = None
+    found = await look(cast("Rest", history), [_watched(1, "19")], found.cursor)
+    assert [read.seen for read in found.read] == ["21/7"]
+    assert [one.event_id for read in found.read for one in read.happenings] == ["transaction 21 for 1"]
+
+
 async def test_one_that_another_was_merged_into_stays_where_it_is() -> None:
     history = History([_row(20, kind="AddLink"), _row(21)])
     assert await _numbers(history, [_watched(1, "12")], "20") == (["21"], "21")

@@ -150,8 +150,8 @@ def test_an_alert_may_tell_that_three_were_struck_by_chance_from_when_the_third_
         (HOUR, 48 * HOUR, 0),
         (HOUR, 72 * HOUR, 0),
         (HOUR, 72 * HOUR + SECOND, 1),
-        (24 * HOUR, 48 * HOUR, 0),
-        (24 * HOUR + SECOND, 48 * HOUR, 1),
+        (25 * HOUR, 48 * HOUR, 0),
+        (25 * HOUR + SECOND, 48 * HOUR, 1),
     ],
 )
 def test_a_creep_joins_what_struck_others_the_day_it_began_once_it_is_found(

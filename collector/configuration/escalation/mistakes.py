@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from pathlib import Path
 
 from collector.configuration.document import Document
 from collector.configuration.escalation.compile import instant_of
@@ -14,6 +15,7 @@ from collector.configuration.hours import week_of
 from collector.configuration.words import say, say_wall
 from collector.model.book import TICKETS
 from collector.model.calendar import Holidays, Hours
+from collector.model.channels import Secret
 from collector.model.escalation import Action, When
 from collector.model.finding import Severity
 from collector.model.rule_settings import RuleSettings
@@ -21,6 +23,7 @@ from collector.model.rule_settings import RuleSettings
 _REACHABLE = "a person, a rota, a team or a channel that reaches people"
 _NOTICES = "a channel that reaches people"
 _TICKETS = "a channel that takes tickets"
+_WHOLE_PATH = "write the whole path, as in /run/secrets/name: each process looks from a folder of its own"
 _WHOLE_DAY = (Hours.model_validate({"opens": "00:00", "closes": "00:00"}),)
 
 
@@ -75,6 +78,11 @@ def _channels(file: _File) -> Iterator[Fault]:
         if getattr(url, "username", None) or getattr(url, "password", None):
             message = "an address is stored and shown: it must hold no user and no password"
             yield file.document.fault(("channels", name, "url"), message, "name a secret by env or file")
+        for field, value in spec:
+            if isinstance(value, Path) and not value.is_absolute():
+                yield file.document.fault(("channels", name, field), _WHOLE_PATH)
+            elif isinstance(value, Secret) and value.file and not value.file.is_absolute():
+                yield file.document.fault(("channels", name, field, "file"), _WHOLE_PATH)
 
 
 def _people(file: _File) -> Iterator[Fault]:

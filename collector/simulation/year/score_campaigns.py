@@ -74,10 +74,10 @@ def _third_at(common: Common, truths: Mapping[int, Sequence[Label]]) -> datetime
 
 
 def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> bool:
-    """Three practices that were truly struck within a day, each by its own attacker, are rightly told as one.
+    """Three practices that were truly struck, each by its own attacker, are rightly told as one.
 
-    From when each was struck, since an alert may tell of it before the first backup does, to a day after the last of
-    them must be found: of a creep that is days after it began, and it joins what struck others then.
+    From when each was struck, since an alert may tell of it before the first backup does, to a day after that. Of a
+    creep it may be days until it is found: then it joins what struck others when it began.
     """
     if found.reason != Kind.RANSOMWARE:
         return False
@@ -85,11 +85,16 @@ def _by_chance(found: CampaignFound, truths: Mapping[int, Sequence[Label]]) -> b
         (number, one)
         for number in found.practices
         for one in truths.get(number, ())
-        if one.fault in _ATTACKS and (one.began or one.due) <= found.at
+        if one.fault in _ATTACKS and _began(one) <= found.at
     ]
-    gathered = (
-        {number for number, one in struck if abs(one.due - last.due) <= _NIGHT}
-        for _, last in struck
-        if found.at <= last.by + _NIGHT
-    )
-    return any(len(practices) >= _THIRD for practices in gathered)
+    in_time = [(number, one) for number, one in struck if found.at <= one.by + _NIGHT]
+    at_once = ({number for number, one in struck if _overlap(one, last)} for _, last in in_time)
+    return any(len(practices) >= _THIRD for practices in ({number for number, _ in in_time}, *at_once))
+
+
+def _overlap(one: Label, other: Label) -> bool:
+    return _began(one) <= other.due + _NIGHT and _began(other) <= one.due + _NIGHT
+
+
+def _began(attack: Label) -> datetime:
+    return attack.began or attack.due

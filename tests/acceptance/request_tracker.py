@@ -29,6 +29,7 @@ CONFIGURATION = """
 Set($rtname, 'rt.test'); Set($Organization, 'rt.test');
 Set($WebDomain, '127.0.0.1'); Set($WebPort, {port}); Set($WebPath, '');
 Set($DatabaseType, 'SQLite'); Set($DatabaseName, '{folder}/rt.sqlite3'); Set($DatabaseAdmin, '');
+$RT::MasonDataDir = '{folder}/mason'; $RT::MasonSessionDir = '{folder}/sessions';
 Set($LogToSyslog, ''); Set($LogToSTDERR, 'error'); Set($Timezone, 'Europe/Paris'); Set($MailCommand, 'testfile');
 1;
 """
@@ -112,7 +113,8 @@ def running_request_tracker(folder: Path) -> Iterator[RequestTrackerServer]:
     port = free_port()
     settings = folder / "RT_SiteConfig.pm"
     settings.write_text(CONFIGURATION.replace("{port}", str(port)).replace("{folder}", str(folder)))
-    (folder / "none").mkdir()
+    for own_folder in ("none", "mason", "sessions"):  # Debian's are the web server's alone
+        (folder / own_folder).mkdir()
     own = ["/usr/bin/env", f"RT_SITE_CONFIG={settings}", f"RT_SITE_CONFIG_DIR={folder / 'none'}"]
     output_of([*own, SETUP_DATABASE, "--action", "init", "--skip-create"])
     tokens = _set_up(own)
